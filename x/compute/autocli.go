@@ -1,0 +1,68 @@
+package compute
+
+import (
+	autocliv1 "cosmossdk.io/api/cosmos/autocli/v1"
+
+	"github.com/edgematrix/emc/x/compute/types"
+)
+
+// AutoCLIOptions gives every message and query its command.
+func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
+	return &autocliv1.ModuleOptions{
+		Query: &autocliv1.ServiceCommandDescriptor{
+			Service:           types.Query_serviceDesc.ServiceName,
+			RpcCommandOptions: queryCommands(),
+		},
+		Tx: &autocliv1.ServiceCommandDescriptor{
+			Service:           types.Msg_serviceDesc.ServiceName,
+			RpcCommandOptions: txCommands(),
+		},
+	}
+}
+
+func queryCommands() []*autocliv1.RpcCommandOptions {
+	return []*autocliv1.RpcCommandOptions{
+		command("Params", "params", "Show the rules of the module"),
+		command("Node", "node [node]", "Show one node: what it offers, whether it is online, what it earned a name for", "node"),
+		command("Nodes", "nodes", "List nodes, all or one operator's (--operator)"),
+		command("Reservations", "reservations [node]", "List what a node has promised", "node"),
+		command("Unbondings", "unbondings [node]", "List the stake on its way back from a node", "node"),
+		command("Slashes", "slashes [node]", "List a node's punishments with their evidence", "node"),
+		command("App", "app [app]", "Show one app", "app"),
+		command("Apps", "apps", "List the app registry"),
+		command("Job", "job [job]", "Show one job and its escrow", "job"),
+		command("CustomerJobs", "customer-jobs [customer]", "List a customer's jobs", "customer"),
+		command("NodeJobs", "node-jobs [node]", "List the open jobs of a node", "node"),
+		command("Match", "match [app]", "Tell which node a job would get now, and for every other one which requirement it fails", "app"),
+	}
+}
+
+func txCommands() []*autocliv1.RpcCommandOptions {
+	return []*autocliv1.RpcCommandOptions{
+		command("RegisterNode", "register-node", "Register a node (emc-worker register does this for you)"),
+		command("UpdateNode", "update-node [node]", "Replace a node's offer", "node"),
+		command("RetireNode", "retire-node [node]", "Take a node out and get its deposit back (--when-idle: after its last job)", "node"),
+		command("Stake", "stake [node] [amount]", "Add stake to a node", "node", "amount"),
+		command("Unstake", "unstake [node] [amount]", "Withdraw free stake; it arrives after the unbonding time", "node", "amount"),
+		command("Unjail", "unjail [node]", "Let a jailed node take work again", "node"),
+		command("ReportStatus", "report-status [node]", "Report a node online (the worker does this for you)", "node"),
+		command("RegisterApp", "register-app [id] [runtime] [digest]", "Add an app to the registry (runtime wasm or docker; digest is the artifact's SHA-256)", "id", "runtime", "digest"),
+		command("UpdateApp", "update-app [id] [runtime] [digest]", "Replace your app's entry", "id", "runtime", "digest"),
+		command("SubmitJob", "submit-job [app]", "Submit a job (emcd job run does this and the rest for you)", "app"),
+		command("AcknowledgeJob", "acknowledge-job [job]", "Acknowledge a job (the worker does this for you)", "job"),
+		command("DeclineJob", "decline-job [job] [reason]", "Give a job back before it starts", "job", "reason"),
+		command("StartJob", "start-job [job]", "Start a job (the worker does this for you)", "job"),
+		command("SubmitReceipt", "submit-receipt [job]", "End a job with a receipt (the worker does this for you)", "job"),
+		command("AcceptResult", "accept-result [job]", "Accept a result and pay at once", "job"),
+		command("CancelJob", "cancel-job [job]", "Cancel a job that has not finished", "job"),
+		{RpcMethod: "UpdateParams", Skip: true}, // governance only
+	}
+}
+
+func command(method, use, short string, positional ...string) *autocliv1.RpcCommandOptions {
+	options := &autocliv1.RpcCommandOptions{RpcMethod: method, Use: use, Short: short}
+	for _, field := range positional {
+		options.PositionalArgs = append(options.PositionalArgs, &autocliv1.PositionalArgDescriptor{ProtoField: field})
+	}
+	return options
+}

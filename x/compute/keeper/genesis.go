@@ -1,0 +1,149 @@
+package keeper
+
+import (
+	"context"
+
+	"cosmossdk.io/collections"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/edgematrix/emc/x/compute/types"
+)
+
+// InitGenesis writes a genesis state; indexes and queues are built from it. It
+// checks at the end that the money is there.
+func (k *Keeper) InitGenesis(ctx context.Context, g *types.GenesisState) error {
+	if err := k.Params.Set(ctx, g.Params); err != nil {
+		return err
+	}
+	for _, n := range g.Nodes {
+		if err := k.initNode(ctx, n); err != nil {
+			return err
+		}
+	}
+	for _, r := range g.Reservations {
+		addr, err := address("node", r.Node, types.ErrInvalidNode)
+		if err != nil {
+			return err
+		}
+		if err := k.Reservations.Set(ctx, collections.Join(addr, r.Promise), r); err != nil {
+			return err
+		}
+	}
+	for _, u := range g.Unbondings {
+		addr, err := address("node", u.Node, types.ErrInvalidNode)
+		if err != nil {
+			return err
+		}
+		if err := k.setUnbonding(ctx, addr, u); err != nil {
+			return err
+		}
+	}
+	for _, s := range g.Slashes {
+		addr, err := address("node", s.Node, types.ErrInvalidNode)
+		if err != nil {
+			return err
+		}
+		if err := k.Slashes.Set(ctx, collections.Join(addr, s.Sequence), s); err != nil {
+			return err
+		}
+	}
+	for _, a := range g.Apps {
+		if err := k.Apps.Set(ctx, a.Id, a); err != nil {
+			return err
+		}
+	}
+	for _, j := range g.Jobs {
+		if err := k.initJob(ctx, j); err != nil {
+			return err
+		}
+	}
+	for _, s := range g.JobSequences {
+		addr, err := address("customer", s.Customer, types.ErrInvalidJob)
+		if err != nil {
+			return err
+		}
+		if err := k.JobSequences.Set(ctx, addr, s.Next); err != nil {
+			return err
+		}
+	}
+	return k.CheckInvariants(ctx)
+}
+
+func (k *Keeper) initNode(ctx context.Context, n types.Node) error {
+	addr, err := address("node", n.Address, types.ErrInvalidNode)
+	if err != nil {
+		return err
+	}
+	operator, err := address("operator", n.Operator, types.ErrInvalidNode)
+	if err != nil {
+		return err
+	}
+	if err := k.setNode(ctx, addr, n); err != nil {
+		return err
+	}
+	return k.NodesByOperator.Set(ctx, collections.Join(operator, addr))
+}
+
+func (k *Keeper) initJob(ctx context.Context, j types.Job) error {
+	customer, err := address("customer", j.Customer, types.ErrInvalidJob)
+	if err != nil {
+		return err
+	}
+	node, err := address("node", j.Node, types.ErrInvalidJob)
+	if err != nil {
+		return err
+	}
+	if err := k.Jobs.Set(ctx, j.Id, j); err != nil {
+		return err
+	}
+	if err := k.JobsByCustomer.Set(ctx, collections.Join(customer, j.Sequence), j.Id); err != nil {
+		return err
+	}
+	if !j.Closed() {
+		if err := k.JobsByNode.Set(ctx, collections.Join(node, j.Id)); err != nil {
+			return err
+		}
+	}
+	return k.JobDeadlines.Set(ctx, collections.Join(j.Deadline, j.Id))
+}
+
+// ExportGenesis reads the whole state.
+func (k *Keeper) ExportGenesis(ctx context.Context) (*types.GenesisState, error) {
+	g := types.DefaultGenesis()
+	var err error
+	if g.Params, err = k.Params.Get(ctx); err != nil {
+		return nil, err
+	}
+	if g.Nodes, err = values(ctx, k.Nodes); err != nil {
+		return nil, err
+	}
+	if g.Reservations, err = values(ctx, k.Reservations); err != nil {
+		return nil, err
+	}
+	if g.Unbondings, err = values(ctx, k.Unbondings); err != nil {
+		return nil, err
+	}
+	if g.Slashes, err = values(ctx, k.Slashes); err != nil {
+		return nil, err
+	}
+	if g.Apps, err = values(ctx, k.Apps); err != nil {
+		return nil, err
+	}
+	if g.Jobs, err = values(ctx, k.Jobs); err != nil {
+		return nil, err
+	}
+	err = k.JobSequences.Walk(ctx, nil, func(customer sdk.AccAddress, next uint64) (bool, error) {
+		g.JobSequences = append(g.JobSequences, types.JobSequence{Customer: customer.String(), Next: next})
+		return false, nil
+	})
+	return g, err
+}
+
+func values[K, V any](ctx context.Context, m collections.Map[K, V]) ([]V, error) {
+	iter, err := m.Iterate(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	return iter.Values()
+}

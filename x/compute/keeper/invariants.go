@@ -1,0 +1,183 @@
+package keeper
+
+import (
+	"context"
+	"fmt"
+
+	"cosmossdk.io/collections"
+	"cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/edgematrix/emc/x/compute/types"
+)
+
+// CheckInvariants walks the whole state and returns the first rule that does
+// not hold. Tests and simulations call it after every step; no block does.
+func (k *Keeper) CheckInvariants(ctx context.Context) error {
+	for _, check := range []func(context.Context) error{
+		k.checkEscrows, k.checkStakeAccount, k.checkReservations, k.checkDeposits, k.checkListings, k.checkQueues,
+	} {
+		if err := check(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkEscrows: every open job's address holds at least what the job owes.
+func (k *Keeper) checkEscrows(ctx context.Context) error {
+	return k.Jobs.Walk(ctx, nil, func(id string, j types.Job) (bool, error) {
+		have := k.bank.GetBalance(ctx, types.JobEscrow(id), types.Denom).Amount
+		if have.LT(j.Owed()) {
+			return true, fmt.Errorf("job %s (%s) owes %s, its escrow holds %s", id, types.StatusWord(j.Status), j.Owed(), have)
+		}
+		if j.Closed() && !j.Paid.Add(j.Refunded).IsEqual(j.MaxPrice) {
+			return true, fmt.Errorf("job %s paid %s and refunded %s of %s", id, j.Paid, j.Refunded, j.MaxPrice)
+		}
+		return false, nil
+	})
+}
+
+// checkStakeAccount: the module's account holds stakes plus unbondings, and
+// what strangers sent.
+func (k *Keeper) checkStakeAccount(ctx context.Context) error {
+	sum := math.ZeroInt()
+	err := k.Nodes.Walk(ctx, nil, func(_ sdk.AccAddress, n types.Node) (bool, error) {
+		sum = sum.Add(n.Stake)
+		return n.Stake.IsNegative(), nil
+	})
+	if err != nil {
+		return err
+	}
+	err = k.Unbondings.Walk(ctx, nil, func(_ collections.Pair[sdk.AccAddress, uint64], u types.Unbonding) (bool, error) {
+		sum = sum.Add(u.Amount)
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	if have := k.bank.GetBalance(ctx, k.accounts.GetModuleAddress(types.ModuleName), types.Denom).Amount; !have.Equal(sum) {
+		return fmt.Errorf("the stake account holds %s, stakes and unbondings are %s", have, sum)
+	}
+	return nil
+}
+
+// checkReservations: each node's totals are the sums of its promises, every
+// live job has one, and none exceeds the stake unless the node is jailed.
+func (k *Keeper) checkReservations(ctx context.Context) error {
+	type total struct {
+		slots uint32
+		power uint64
+		stake math.Int
+	}
+	totals := map[string]total{}
+	jobs := 0
+	err := k.Reservations.Walk(ctx, nil, func(key collections.Pair[sdk.AccAddress, string], r types.Reservation) (bool, error) {
+		t, ok := totals[r.Node]
+		if !ok {
+			t.stake = math.ZeroInt()
+		}
+		totals[r.Node] = total{t.slots + r.Slots, t.power + r.Power, t.stake.Add(r.Stake)}
+		if len(r.Promise) > 4 && r.Promise[:4] == "job/" {
+			jobs++
+			j, err := k.Jobs.Get(ctx, r.Promise[4:])
+			if err != nil || !j.Live() || j.Node != r.Node {
+				return true, fmt.Errorf("reservation %s on node %s has no live job (%v)", r.Promise, r.Node, err)
+			}
+		}
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	live := 0
+	err = k.Jobs.Walk(ctx, nil, func(_ string, j types.Job) (bool, error) {
+		if j.Live() {
+			live++
+		}
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	if jobs != live {
+		return fmt.Errorf("%d jobs are live, %d hold a slot", live, jobs)
+	}
+	return k.Nodes.Walk(ctx, nil, func(_ sdk.AccAddress, n types.Node) (bool, error) {
+		t, ok := totals[n.Address]
+		if !ok {
+			t.stake = math.ZeroInt()
+		}
+		delete(totals, n.Address)
+		switch {
+		case t.slots != n.ReservedSlots || t.power != n.ReservedPower || !t.stake.Equal(n.ReservedStake):
+			return true, fmt.Errorf("node %s says it promised %d slots, %d micro-E, %s stake; the ledger says %d, %d, %s", n.Address, n.ReservedSlots, n.ReservedPower, n.ReservedStake, t.slots, t.power, t.stake)
+		case n.ReservedStake.GT(n.Stake) && !n.Jailed:
+			return true, fmt.Errorf("node %s promised %s stake of %s and is not jailed", n.Address, n.ReservedStake, n.Stake)
+		}
+		return false, nil
+	})
+}
+
+// checkDeposits: every node's deposit is at its own address.
+func (k *Keeper) checkDeposits(ctx context.Context) error {
+	return k.Nodes.Walk(ctx, nil, func(addr sdk.AccAddress, n types.Node) (bool, error) {
+		if have := k.bank.GetBalance(ctx, types.NodeDeposit(addr), types.Denom).Amount; have.LT(n.Deposit) {
+			return true, fmt.Errorf("node %s has a deposit of %s, its address holds %s", addr, n.Deposit, have)
+		}
+		return false, nil
+	})
+}
+
+// checkListings: the price index holds exactly what the listings say, and
+// nothing of a node that is not there.
+func (k *Keeper) checkListings(ctx context.Context) error {
+	listed, indexed := 0, 0
+	err := k.Listings.Walk(ctx, nil, func(addr sdk.AccAddress, l types.Listing) (bool, error) {
+		if has, err := k.Nodes.Has(ctx, addr); err != nil || !has {
+			return true, fmt.Errorf("listing of node %s, which is not registered (%v)", addr, err)
+		}
+		for _, key := range l.Keys {
+			listed++
+			if has, err := k.PriceIndex.Has(ctx, collections.Join3(key, l.Price, addr)); err != nil || !has {
+				return true, fmt.Errorf("node %s is not in the index under %s at %d (%v)", addr, key, l.Price, err)
+			}
+		}
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	err = k.PriceIndex.Walk(ctx, nil, func(collections.Triple[string, uint64, sdk.AccAddress]) (bool, error) {
+		indexed++
+		return false, nil
+	})
+	if err == nil && listed != indexed {
+		return fmt.Errorf("the listings name %d index entries, the index has %d", listed, indexed)
+	}
+	return err
+}
+
+// checkQueues: every job stands in the queue of deadlines exactly once.
+func (k *Keeper) checkQueues(ctx context.Context) error {
+	jobs, queued := 0, 0
+	err := k.Jobs.Walk(ctx, nil, func(id string, j types.Job) (bool, error) {
+		jobs++
+		if has, err := k.JobDeadlines.Has(ctx, collections.Join(j.Deadline, id)); err != nil || !has {
+			return true, fmt.Errorf("job %s is not queued for its deadline %d (%v)", id, j.Deadline, err)
+		}
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	err = k.JobDeadlines.Walk(ctx, nil, func(collections.Pair[int64, string]) (bool, error) {
+		queued++
+		return false, nil
+	})
+	if err == nil && jobs != queued {
+		return fmt.Errorf("%d jobs, %d queued", jobs, queued)
+	}
+	return err
+}

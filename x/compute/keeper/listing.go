@@ -1,0 +1,79 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"cosmossdk.io/collections"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/edgematrix/emc/x/compute/types"
+)
+
+// list puts a node's place in the price index and in the wake-up queue where
+// its state says it belongs, and writes only what differs.
+func (k *Keeper) list(ctx context.Context, params types.Params, addr sdk.AccAddress, n types.Node) error {
+	old, err := k.listing(ctx, addr)
+	if err != nil {
+		return err
+	}
+	fresh := types.Listing{Price: n.Offer.SlotHourPrice.Amount.Uint64(), WakeAt: n.NextWake(params, now(ctx))}
+	if n.Unavailable(params, now(ctx)) == "" {
+		fresh.Keys = n.Offer.IndexKeys()
+	}
+	return k.moveListing(ctx, addr, old, fresh)
+}
+
+// unlist takes a node out of the index and the queue.
+func (k *Keeper) unlist(ctx context.Context, addr sdk.AccAddress) error {
+	old, err := k.listing(ctx, addr)
+	if err != nil {
+		return err
+	}
+	if err := k.moveListing(ctx, addr, old, types.Listing{}); err != nil {
+		return err
+	}
+	return k.Listings.Remove(ctx, addr)
+}
+
+func (k *Keeper) listing(ctx context.Context, addr sdk.AccAddress) (types.Listing, error) {
+	l, err := k.Listings.Get(ctx, addr)
+	if errors.Is(err, collections.ErrNotFound) {
+		return types.Listing{}, nil
+	}
+	return l, err
+}
+
+func (k *Keeper) moveListing(ctx context.Context, addr sdk.AccAddress, old, fresh types.Listing) error {
+	samePlace := old.Price == fresh.Price && slices.Equal(old.Keys, fresh.Keys)
+	if samePlace && old.WakeAt == fresh.WakeAt {
+		return nil
+	}
+	if !samePlace {
+		for _, key := range old.Keys {
+			if err := k.PriceIndex.Remove(ctx, collections.Join3(key, old.Price, addr)); err != nil {
+				return err
+			}
+		}
+		for _, key := range fresh.Keys {
+			if err := k.PriceIndex.Set(ctx, collections.Join3(key, fresh.Price, addr)); err != nil {
+				return err
+			}
+		}
+	}
+	if old.WakeAt != fresh.WakeAt {
+		if old.WakeAt != 0 {
+			if err := k.NodeWakeups.Remove(ctx, collections.Join(old.WakeAt, addr)); err != nil {
+				return err
+			}
+		}
+		if fresh.WakeAt != 0 {
+			if err := k.NodeWakeups.Set(ctx, collections.Join(fresh.WakeAt, addr)); err != nil {
+				return err
+			}
+		}
+	}
+	return k.Listings.Set(ctx, addr, fresh)
+}

@@ -1,0 +1,203 @@
+package keeper
+
+import (
+	"context"
+
+	"cosmossdk.io/collections"
+	errorsmod "cosmossdk.io/errors"
+	"cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/edgematrix/emc/x/compute/types"
+)
+
+// SubmitJob implements types.MsgServer.
+func (s msgServer) SubmitJob(ctx context.Context, m *types.MsgSubmitJob) (*types.MsgSubmitJobResponse, error) {
+	customer, err := address("customer", m.Customer, types.ErrInvalidJob)
+	if err != nil {
+		return nil, err
+	}
+	params, err := s.Params.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.Validate(params); err != nil {
+		return nil, err
+	}
+	app, err := s.app(ctx, m.App)
+	if err != nil {
+		return nil, err
+	}
+	seq, err := s.nextJobSequence(ctx, customer)
+	if err != nil {
+		return nil, err
+	}
+	job := newJob(customer, m, app, seq, now(ctx))
+	p, err := s.place(ctx, params, demand(app, job.Requirements, job.MaxSeconds, job.MaxPrice.Amount), job.Id, job.WantedNode, nil)
+	if err != nil {
+		return nil, err
+	}
+	if p.addr == nil {
+		return nil, errorsmod.Wrap(types.ErrNoNodeFits, p.reason)
+	}
+	if err := s.payFrom(ctx, customer, types.JobEscrow(job.Id), job.MaxPrice.Amount); err != nil {
+		return nil, errorsmod.Wrapf(err, "maximum price of %s", job.MaxPrice)
+	}
+	if err := s.assign(ctx, params, &job, p); err != nil {
+		return nil, err
+	}
+	if err := s.JobsByCustomer.Set(ctx, collections.Join(customer, seq), job.Id); err != nil {
+		return nil, err
+	}
+	return &types.MsgSubmitJobResponse{Job: job.Id, Node: job.Node, SlotHourPrice: job.SlotHourPrice}, s.Jobs.Set(ctx, job.Id, job)
+}
+
+// AcknowledgeJob implements types.MsgServer.
+func (s msgServer) AcknowledgeJob(ctx context.Context, m *types.MsgAcknowledgeJob) (*types.MsgAcknowledgeJobResponse, error) {
+	allowed := []types.JobStatus{types.JOB_STATUS_SCHEDULED}
+	if m.InputsReceived {
+		allowed = append(allowed, types.JOB_STATUS_WAITING)
+	}
+	job, err := s.nodeJob(ctx, m.Job, m.Node, allowed...)
+	if err != nil {
+		return nil, err
+	}
+	params, err := s.Params.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	status, seconds := types.JOB_STATUS_WAITING, params.InputSeconds
+	if m.InputsReceived {
+		status, seconds = types.JOB_STATUS_READY, params.StartSeconds
+	}
+	return &types.MsgAcknowledgeJobResponse{}, s.advance(ctx, job, status, now(ctx)+int64(seconds))
+}
+
+// DeclineJob implements types.MsgServer.
+func (s msgServer) DeclineJob(ctx context.Context, m *types.MsgDeclineJob) (*types.MsgDeclineJobResponse, error) {
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	job, err := s.nodeJob(ctx, m.Job, m.Node, types.JOB_STATUS_SCHEDULED, types.JOB_STATUS_WAITING, types.JOB_STATUS_READY)
+	if err != nil {
+		return nil, err
+	}
+	params, err := s.Params.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.pass(ctx, job, "node "+m.Node+" declined: "+m.Reason, markDeclined(params, now(ctx)))
+	return &types.MsgDeclineJobResponse{}, err
+}
+
+// StartJob implements types.MsgServer.
+func (s msgServer) StartJob(ctx context.Context, m *types.MsgStartJob) (*types.MsgStartJobResponse, error) {
+	job, err := s.nodeJob(ctx, m.Job, m.Node, types.JOB_STATUS_READY)
+	if err != nil {
+		return nil, err
+	}
+	params, err := s.Params.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	addr, n, err := s.node(ctx, m.Node)
+	if err != nil {
+		return nil, err
+	}
+	if n.MissedInRow > 0 {
+		markStarted(&n)
+		if err := s.setNode(ctx, addr, n); err != nil {
+			return nil, err
+		}
+	}
+	job.StartedAt = now(ctx)
+	ends := job.StartedAt + int64(job.MaxSeconds)
+	if err := s.advance(ctx, job, types.JOB_STATUS_RUNNING, ends+int64(params.ReceiptSeconds)); err != nil {
+		return nil, err
+	}
+	return &types.MsgStartJobResponse{EndsAt: ends}, s.hooks.AfterJobStarted(ctx, job)
+}
+
+// SubmitReceipt implements types.MsgServer.
+func (s msgServer) SubmitReceipt(ctx context.Context, m *types.MsgSubmitReceipt) (*types.MsgSubmitReceiptResponse, error) {
+	if err := m.Receipt.Validate(); err != nil {
+		return nil, err
+	}
+	job, err := s.nodeJob(ctx, m.Job, m.Node, types.JOB_STATUS_RUNNING)
+	if err != nil {
+		return nil, err
+	}
+	params, err := s.Params.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	job.Receipt, job.FinishedAt = &m.Receipt, now(ctx)
+	if m.Receipt.Reason == types.EXIT_REASON_WORKER {
+		if err := s.leaveNode(ctx, job, markFailed); err != nil {
+			return nil, err
+		}
+		return &types.MsgSubmitReceiptResponse{Price: types.Uemc(math.ZeroInt())},
+			s.closeJob(ctx, job, types.JOB_STATUS_FAILED, math.ZeroInt(), "the worker failed; the customer is refunded in full")
+	}
+	if err := s.leaveNode(ctx, job, markCompleted); err != nil {
+		return nil, err
+	}
+	job.Paid = types.Uemc(types.Bill(params, job, m.Receipt.Usage.WallMilliseconds, job.FinishedAt))
+	return &types.MsgSubmitReceiptResponse{Price: job.Paid},
+		s.advance(ctx, job, types.JOB_STATUS_FINISHED, now(ctx)+int64(params.AcceptanceSeconds))
+}
+
+// AcceptResult implements types.MsgServer.
+func (s msgServer) AcceptResult(ctx context.Context, m *types.MsgAcceptResult) (*types.MsgAcceptResultResponse, error) {
+	job, err := s.customerJob(ctx, m.Job, m.Customer, types.JOB_STATUS_FINISHED)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.closeJob(ctx, job, types.JOB_STATUS_COMPLETED, job.Paid.Amount, "accepted by the customer"); err != nil {
+		return nil, err
+	}
+	return &types.MsgAcceptResultResponse{Paid: job.Paid, Refunded: job.MaxPrice.Sub(job.Paid)}, nil
+}
+
+// CancelJob implements types.MsgServer.
+func (s msgServer) CancelJob(ctx context.Context, m *types.MsgCancelJob) (*types.MsgCancelJobResponse, error) {
+	job, err := s.customerJob(ctx, m.Job, m.Customer,
+		types.JOB_STATUS_SCHEDULED, types.JOB_STATUS_WAITING, types.JOB_STATUS_READY, types.JOB_STATUS_RUNNING)
+	if err != nil {
+		return nil, err
+	}
+	params, err := s.Params.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// Before the start the slot was held in vain: the reservation fee. After it
+	// the chain's own clock is all there is to bill by.
+	price := math.MinInt(params.JobReservationFee.Amount, job.MaxPrice.Amount)
+	if job.Status == types.JOB_STATUS_RUNNING {
+		price = types.Bill(params, job, job.MaxSeconds*1000, now(ctx))
+	}
+	if err := s.leaveNode(ctx, job, nil); err != nil {
+		return nil, err
+	}
+	if err := s.closeJob(ctx, job, types.JOB_STATUS_CANCELLED, price, "cancelled by the customer"); err != nil {
+		return nil, err
+	}
+	return &types.MsgCancelJobResponse{Paid: types.Uemc(price), Refunded: job.MaxPrice.Sub(types.Uemc(price))}, nil
+}
+
+// newJob is a job as submitted, on no node yet.
+func newJob(customer sdk.AccAddress, m *types.MsgSubmitJob, app types.App, seq uint64, at int64) types.Job {
+	zero := types.Uemc(math.ZeroInt())
+	id := types.JobID(customer, seq)
+	req := m.Requirements
+	if req.MinStake.IsNil() {
+		req.MinStake = math.ZeroInt()
+	}
+	return types.Job{
+		Id: id, Customer: m.Customer, Sequence: seq, App: app.Id, Runtime: app.Runtime, AppDigest: app.Digest,
+		Requirements: req, WantedNode: m.Node, MaxSeconds: m.MaxSeconds, MaxPrice: m.MaxPrice,
+		SpecDigest: m.SpecDigest, InputsDigest: m.InputsDigest, AccessKey: m.AccessKey,
+		SubmittedAt: at, SlotHourPrice: zero, Paid: zero, Refunded: zero,
+	}
+}

@@ -1,0 +1,120 @@
+package keeper
+
+import (
+	"context"
+
+	"cosmossdk.io/collections"
+	"cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/query"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/edgematrix/emc/x/compute/types"
+)
+
+// Job implements types.QueryServer.
+func (q queryServer) Job(ctx context.Context, r *types.QueryJobRequest) (*types.QueryJobResponse, error) {
+	job, err := q.Keeper.Job(ctx, r.Job)
+	if err != nil {
+		return nil, queryError(err)
+	}
+	escrow := types.JobEscrow(job.Id)
+	return &types.QueryJobResponse{Job: job, EscrowAddress: escrow.String(), EscrowBalance: q.bank.GetBalance(ctx, escrow, types.Denom)}, nil
+}
+
+// CustomerJobs implements types.QueryServer.
+func (q queryServer) CustomerJobs(ctx context.Context, r *types.QueryCustomerJobsRequest) (*types.QueryCustomerJobsResponse, error) {
+	req, err := page(r.Pagination)
+	if err != nil {
+		return nil, err
+	}
+	customer, err := addressArgument("customer", r.Customer)
+	if err != nil {
+		return nil, err
+	}
+	jobs, next, err := query.CollectionPaginate(ctx, q.JobsByCustomer, req,
+		func(_ collections.Pair[sdk.AccAddress, uint64], id string) (types.Job, error) { return q.Jobs.Get(ctx, id) },
+		query.WithCollectionPaginationPairPrefix[sdk.AccAddress, uint64](customer))
+	return &types.QueryCustomerJobsResponse{Jobs: jobs, Pagination: next}, queryError(err)
+}
+
+// NodeJobs implements types.QueryServer.
+func (q queryServer) NodeJobs(ctx context.Context, r *types.QueryNodeJobsRequest) (*types.QueryNodeJobsResponse, error) {
+	req, err := page(r.Pagination)
+	if err != nil {
+		return nil, err
+	}
+	node, err := addressArgument("node", r.Node)
+	if err != nil {
+		return nil, err
+	}
+	jobs, next, err := query.CollectionPaginate(ctx, q.JobsByNode, req,
+		func(key collections.Pair[sdk.AccAddress, string], _ collections.NoValue) (types.Job, error) {
+			return q.Jobs.Get(ctx, key.K2())
+		},
+		query.WithCollectionPaginationPairPrefix[sdk.AccAddress, string](node))
+	return &types.QueryNodeJobsResponse{Jobs: jobs, Pagination: next}, queryError(err)
+}
+
+// Match implements types.QueryServer. The page goes over all nodes, so that an
+// offline or full one is told why it was passed over, too.
+func (q queryServer) Match(ctx context.Context, r *types.QueryMatchRequest) (*types.QueryMatchResponse, error) {
+	req, err := page(r.Pagination)
+	if err != nil {
+		return nil, err
+	}
+	app, err := q.app(ctx, r.App)
+	if err != nil {
+		return nil, queryError(err)
+	}
+	params, err := q.Keeper.Params.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := types.Demand{App: app, Requirements: r.Requirements, MaxSeconds: r.MaxSeconds}
+	if !r.MaxPrice.Amount.IsNil() && r.MaxPrice.IsPositive() {
+		d.MaxPrice = &r.MaxPrice.Amount
+	}
+	if err := d.Requirements.Validate(); err != nil {
+		return nil, queryError(err)
+	}
+	if d.MaxSeconds > params.MaxJobSeconds {
+		return nil, status.Errorf(codes.InvalidArgument, "max_seconds must be at most %d, got %d", params.MaxJobSeconds, d.MaxSeconds)
+	}
+	p, err := q.place(ctx, params, d, "", r.Node, nil)
+	if err != nil {
+		return nil, queryError(err)
+	}
+	out := &types.QueryMatchResponse{Reason: p.reason, Quote: types.Uemc(math.ZeroInt())}
+	if p.addr != nil {
+		out.Node = p.node.Address
+		out.Quote = types.Uemc(types.FullPrice(params, p.node.Offer.SlotHourPrice.Amount, d.MaxSeconds))
+	}
+	candidate := func(_ sdk.AccAddress, n types.Node) (types.Candidate, error) { return assess(ctx, params, d, n), nil }
+	if r.Node != "" {
+		_, n, err := q.node(ctx, r.Node)
+		if err != nil {
+			return nil, queryError(err)
+		}
+		out.Candidates = []types.Candidate{assess(ctx, params, d, n)}
+		return out, nil
+	}
+	out.Candidates, out.Pagination, err = query.CollectionPaginate(ctx, q.Keeper.Nodes, req, candidate)
+	return out, queryError(err)
+}
+
+// assess is one node's answer to a demand.
+func assess(ctx context.Context, params types.Params, d types.Demand, n types.Node) types.Candidate {
+	failures := n.Failures(d)
+	if why := n.Unavailable(params, now(ctx)); why != "" {
+		failures = append([]string{why}, failures...)
+	}
+	price := n.Offer.SlotHourPrice
+	return types.Candidate{
+		Node: n.Address, SlotHourPrice: price, Failures: failures,
+		Quote: types.Uemc(types.FullPrice(params, price.Amount, d.MaxSeconds)),
+	}
+}

@@ -1,0 +1,107 @@
+package keeper
+
+import (
+	"context"
+
+	"cosmossdk.io/collections"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/query"
+
+	"github.com/edgematrix/emc/x/compute/types"
+)
+
+// Node implements types.QueryServer.
+func (q queryServer) Node(ctx context.Context, r *types.QueryNodeRequest) (*types.QueryNodeResponse, error) {
+	_, n, err := q.node(ctx, r.Node)
+	if err != nil {
+		return nil, queryError(err)
+	}
+	params, err := q.Keeper.Params.Get(ctx)
+	return &types.QueryNodeResponse{Node: view(ctx, params, n)}, err
+}
+
+// Nodes implements types.QueryServer.
+func (q queryServer) Nodes(ctx context.Context, r *types.QueryNodesRequest) (*types.QueryNodesResponse, error) {
+	req, err := page(r.Pagination)
+	if err != nil {
+		return nil, err
+	}
+	params, err := q.Keeper.Params.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.Operator == "" {
+		views, next, err := query.CollectionPaginate(ctx, q.Keeper.Nodes, req,
+			func(_ sdk.AccAddress, n types.Node) (types.NodeView, error) { return view(ctx, params, n), nil })
+		return &types.QueryNodesResponse{Nodes: views, Pagination: next}, queryError(err)
+	}
+	operator, err := addressArgument("operator", r.Operator)
+	if err != nil {
+		return nil, err
+	}
+	views, next, err := query.CollectionPaginate(ctx, q.NodesByOperator, req,
+		func(key collections.Pair[sdk.AccAddress, sdk.AccAddress], _ collections.NoValue) (types.NodeView, error) {
+			n, err := q.Keeper.Node(ctx, key.K2())
+			return view(ctx, params, n), err
+		},
+		query.WithCollectionPaginationPairPrefix[sdk.AccAddress, sdk.AccAddress](operator))
+	return &types.QueryNodesResponse{Nodes: views, Pagination: next}, queryError(err)
+}
+
+// view adds what follows from a node's state at this height.
+func view(ctx context.Context, params types.Params, n types.Node) types.NodeView {
+	v := types.NodeView{Node: n, Online: now(ctx) < n.OnlineUntil(params), FreeSlots: n.FreeSlots(), Unavailable: n.Unavailable(params, now(ctx))}
+	if price, ok := types.EHourPrice(n); ok {
+		v.EHourPrice = types.Uemc(price).String()
+	}
+	return v
+}
+
+// Reservations implements types.QueryServer.
+func (q queryServer) Reservations(ctx context.Context, r *types.QueryReservationsRequest) (*types.QueryReservationsResponse, error) {
+	req, err := page(r.Pagination)
+	if err != nil {
+		return nil, err
+	}
+	node, err := addressArgument("node", r.Node)
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := query.CollectionPaginate(ctx, q.Keeper.Reservations, req,
+		func(_ collections.Pair[sdk.AccAddress, string], v types.Reservation) (types.Reservation, error) { return v, nil },
+		query.WithCollectionPaginationPairPrefix[sdk.AccAddress, string](node))
+	return &types.QueryReservationsResponse{Reservations: list, Pagination: next}, queryError(err)
+}
+
+// Unbondings implements types.QueryServer.
+func (q queryServer) Unbondings(ctx context.Context, r *types.QueryUnbondingsRequest) (*types.QueryUnbondingsResponse, error) {
+	req, err := page(r.Pagination)
+	if err != nil {
+		return nil, err
+	}
+	node, err := addressArgument("node", r.Node)
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := query.CollectionPaginate(ctx, q.Keeper.Unbondings, req,
+		func(_ collections.Pair[sdk.AccAddress, uint64], v types.Unbonding) (types.Unbonding, error) { return v, nil },
+		query.WithCollectionPaginationPairPrefix[sdk.AccAddress, uint64](node))
+	return &types.QueryUnbondingsResponse{Unbondings: list, Pagination: next}, queryError(err)
+}
+
+// Slashes implements types.QueryServer.
+func (q queryServer) Slashes(ctx context.Context, r *types.QuerySlashesRequest) (*types.QuerySlashesResponse, error) {
+	req, err := page(r.Pagination)
+	if err != nil {
+		return nil, err
+	}
+	node, err := addressArgument("node", r.Node)
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := query.CollectionPaginate(ctx, q.Keeper.Slashes, req,
+		func(_ collections.Pair[sdk.AccAddress, uint64], v types.Slash) (types.Slash, error) { return v, nil },
+		query.WithCollectionPaginationPairPrefix[sdk.AccAddress, uint64](node))
+	return &types.QuerySlashesResponse{Slashes: list, Pagination: next}, queryError(err)
+}

@@ -1,0 +1,98 @@
+package keeper
+
+import (
+	"context"
+
+	"cosmossdk.io/collections"
+	errorsmod "cosmossdk.io/errors"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/edgematrix/emc/x/compute/types"
+)
+
+// The ledger of promises: every socket, lease, job and router cover reserves
+// slots, power and stake here, so that nothing is sold twice.
+
+// Reserve adds a promise. It fails when the node has not that much left.
+func (k *Keeper) Reserve(ctx context.Context, addr sdk.AccAddress, r types.Reservation) error {
+	n, err := k.Node(ctx, addr)
+	if err != nil {
+		return err
+	}
+	if err := k.addReservation(ctx, addr, &n, r); err != nil {
+		return err
+	}
+	return k.setNode(ctx, addr, n)
+}
+
+// Release ends a promise. A retiring node leaves with its last one.
+func (k *Keeper) Release(ctx context.Context, addr sdk.AccAddress, promise string) error {
+	n, err := k.Node(ctx, addr)
+	if err != nil {
+		return err
+	}
+	if err := k.removeReservation(ctx, addr, &n, promise); err != nil {
+		return err
+	}
+	return k.settleNode(ctx, addr, n)
+}
+
+// settleNode writes a node after a promise ended, or retires it.
+func (k *Keeper) settleNode(ctx context.Context, addr sdk.AccAddress, n types.Node) error {
+	if gone, err := k.retireIfIdle(ctx, addr, n); err != nil || gone {
+		return err
+	}
+	return k.setNode(ctx, addr, n)
+}
+
+// addReservation writes the promise and counts it in n, which the caller
+// writes.
+func (k *Keeper) addReservation(ctx context.Context, addr sdk.AccAddress, n *types.Node, r types.Reservation) error {
+	key := collections.Join(addr, r.Promise)
+	if known, err := k.Reservations.Has(ctx, key); err != nil {
+		return err
+	} else if known {
+		return errorsmod.Wrapf(types.ErrReservationKnown, "%s on node %s", r.Promise, n.Address)
+	}
+	if r.Stake.IsNegative() {
+		return errorsmod.Wrapf(types.ErrInvalidAmount, "a reservation of %s stake", r.Stake)
+	}
+	switch {
+	case n.Retiring:
+		return errorsmod.Wrapf(types.ErrRetiring, "node %s makes no new promises", n.Address)
+	case r.Slots > n.FreeSlots():
+		return errorsmod.Wrapf(types.ErrReserved, "node %s has %d of %d slots free, %d are needed", n.Address, n.FreeSlots(), n.Offer.Slots, r.Slots)
+	case r.Power > n.Power-min(n.Power, n.ReservedPower):
+		return errorsmod.Wrapf(types.ErrReserved, "node %s has promised %d of %d micro-E, %d more are needed", n.Address, n.ReservedPower, n.Power, r.Power)
+	case r.Stake.IsPositive() && n.ReservedStake.Add(r.Stake).GT(n.Stake):
+		return errorsmod.Wrapf(types.ErrReserved, "node %s has promised %s of %s%s stake, %s more are needed", n.Address, n.ReservedStake, n.Stake, types.Denom, r.Stake)
+	}
+	n.ReservedSlots += r.Slots
+	n.ReservedPower += r.Power
+	n.ReservedStake = n.ReservedStake.Add(r.Stake)
+	r.Node = n.Address
+	return k.Reservations.Set(ctx, key, r)
+}
+
+// removeReservation takes the promise out of the ledger and out of n.
+func (k *Keeper) removeReservation(ctx context.Context, addr sdk.AccAddress, n *types.Node, promise string) error {
+	key := collections.Join(addr, promise)
+	r, err := k.Reservations.Get(ctx, key)
+	if err != nil {
+		return errorsmod.Wrapf(err, "reservation %s on node %s", promise, n.Address)
+	}
+	n.ReservedSlots -= r.Slots
+	n.ReservedPower -= r.Power
+	n.ReservedStake = n.ReservedStake.Sub(r.Stake)
+	return k.Reservations.Remove(ctx, key)
+}
+
+func (k *Keeper) hasPromises(ctx context.Context, addr sdk.AccAddress) (bool, error) {
+	iter, err := k.Reservations.Iterate(ctx, collections.NewPrefixedPairRange[sdk.AccAddress, string](addr))
+	if err != nil {
+		return false, err
+	}
+	defer iter.Close()
+	return iter.Valid(), nil
+}

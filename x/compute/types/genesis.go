@@ -1,0 +1,107 @@
+package types
+
+import (
+	errorsmod "cosmossdk.io/errors"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+)
+
+// DefaultGenesis has no nodes, no apps and no jobs.
+func DefaultGenesis() *GenesisState { return &GenesisState{Params: DefaultParams()} }
+
+// Validate checks everything that can be seen without the other modules'
+// state. The keeper's invariants check the sums once the state is written.
+func (g GenesisState) Validate() error {
+	if err := g.Params.Validate(); err != nil {
+		return err
+	}
+	nodes := map[string]bool{}
+	for _, n := range g.Nodes {
+		if err := n.validate(); err != nil {
+			return err
+		}
+		if nodes[n.Address] {
+			return errorsmod.Wrapf(ErrInvalidNode, "node %s is there twice", n.Address)
+		}
+		nodes[n.Address] = true
+	}
+	for _, r := range g.Reservations {
+		if !nodes[r.Node] {
+			return errorsmod.Wrapf(ErrInvalidNode, "reservation %s is on node %s, which is not in the genesis", r.Promise, r.Node)
+		}
+	}
+	apps := map[string]bool{}
+	for _, a := range g.Apps {
+		if err := a.Validate(); err != nil {
+			return err
+		}
+		if apps[a.Id] {
+			return errorsmod.Wrapf(ErrInvalidApp, "app %s is there twice", a.Id)
+		}
+		apps[a.Id] = true
+	}
+	next := map[string]uint64{}
+	for _, s := range g.JobSequences {
+		next[s.Customer] = s.Next
+	}
+	jobs := map[string]bool{}
+	for _, j := range g.Jobs {
+		if err := j.validate(); err != nil {
+			return err
+		}
+		switch {
+		case jobs[j.Id]:
+			return errorsmod.Wrapf(ErrInvalidJob, "job %s is there twice", j.Id)
+		case j.Live() && !nodes[j.Node]:
+			return errorsmod.Wrapf(ErrInvalidJob, "job %s is on node %s, which is not in the genesis", j.Id, j.Node)
+		case j.Sequence >= next[j.Customer]:
+			return errorsmod.Wrapf(ErrInvalidJob, "job %s has sequence %d, but its customer's next is %d", j.Id, j.Sequence, next[j.Customer])
+		}
+		jobs[j.Id] = true
+	}
+	return nil
+}
+
+func (n Node) validate() error {
+	for _, addr := range []string{n.Address, n.Operator} {
+		if _, err := sdk.AccAddressFromBech32(addr); err != nil {
+			return errorsmod.Wrapf(ErrInvalidNode, "%q: %s", addr, err)
+		}
+	}
+	if err := ValidateCompressedKey(n.Pubkey); err != nil {
+		return err
+	}
+	if n.Stake.IsNil() || n.Stake.IsNegative() || n.Deposit.IsNil() || n.Deposit.IsNegative() || n.ReservedStake.IsNil() || n.ReservedStake.IsNegative() {
+		return errorsmod.Wrapf(ErrInvalidNode, "node %s has a missing or negative stake, deposit or reserved stake", n.Address)
+	}
+	if err := ValidateEndpoints(n.Endpoints); err != nil {
+		return err
+	}
+	return n.Offer.Validate()
+}
+
+func (j Job) validate() error {
+	customer, err := sdk.AccAddressFromBech32(j.Customer)
+	if err != nil {
+		return errorsmod.Wrapf(ErrInvalidJob, "customer: %s", err)
+	}
+	switch {
+	case j.Id != JobID(customer, j.Sequence):
+		return errorsmod.Wrapf(ErrInvalidJob, "id %s does not follow from the customer and sequence %d", j.Id, j.Sequence)
+	case j.Status < JOB_STATUS_SCHEDULED || j.Status > JOB_STATUS_EXPIRED:
+		return errorsmod.Wrapf(ErrInvalidJob, "job %s has an unknown status", j.Id)
+	case j.Status == JOB_STATUS_FINISHED && j.Receipt == nil:
+		return errorsmod.Wrapf(ErrInvalidJob, "job %s is finished without a receipt", j.Id)
+	case j.Deadline == 0:
+		return errorsmod.Wrapf(ErrInvalidJob, "job %s has no deadline", j.Id)
+	}
+	for _, c := range []sdk.Coin{j.MaxPrice, j.Paid, j.Refunded, j.SlotHourPrice} {
+		if err := validateAmount("amounts of job "+j.Id, c, true); err != nil {
+			return err
+		}
+	}
+	if j.Paid.Amount.GT(j.MaxPrice.Amount) {
+		return errorsmod.Wrapf(ErrInvalidJob, "job %s pays %s, more than its maximum price %s", j.Id, j.Paid, j.MaxPrice)
+	}
+	return j.Requirements.Validate()
+}

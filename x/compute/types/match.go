@@ -1,0 +1,106 @@
+package types
+
+import (
+	"fmt"
+	"strings"
+
+	sdkmath "cosmossdk.io/math"
+)
+
+// Demand is a job as the scheduler sees it.
+type Demand struct {
+	App          App
+	Requirements Requirements
+	MaxSeconds   uint64
+	// MaxPrice in uemc; nil asks for any price.
+	MaxPrice *sdkmath.Int
+}
+
+// Unavailable says in words why a node takes no work at all at this time, or
+// "". It is the one definition of "eligible": the price index holds exactly
+// the nodes for which it returns "".
+func (n Node) Unavailable(p Params, now int64) string {
+	switch {
+	case n.Role != ROLE_COMPUTING:
+		return "is not a computing node"
+	case n.Retiring:
+		return "is retiring"
+	case n.Jailed:
+		return "is jailed"
+	case n.ReportedAt == 0:
+		return "has not reported yet"
+	case now >= n.OnlineUntil(p):
+		return fmt.Sprintf("is offline: last report %d s ago, at most %d s allowed", now-n.ReportedAt, p.OnlineSeconds)
+	case !n.Accepting:
+		return "is draining: it accepts no new work"
+	case now < n.SuspendedUntil:
+		return fmt.Sprintf("is suspended for another %d s after %d missed starts in a row", n.SuspendedUntil-now, n.MissedInRow)
+	case !n.Stake.IsPositive() && !n.Deposit.IsPositive():
+		return "has neither stake nor a registration deposit"
+	case n.FreeSlots() == 0:
+		return fmt.Sprintf("has no free slot: %d of %d are taken", n.ReservedSlots, n.Offer.Slots)
+	}
+	return ""
+}
+
+// NextWake is when Unavailable may change by time alone, in Unix seconds; 0
+// is never.
+func (n Node) NextWake(p Params, now int64) int64 {
+	online := n.OnlineUntil(p)
+	if now >= online {
+		return 0 // only a report can change anything
+	}
+	if now < n.SuspendedUntil && n.SuspendedUntil < online {
+		return n.SuspendedUntil
+	}
+	return online
+}
+
+// Failures names in words each requirement of a job that a node does not meet.
+// A slot gets an equal share of the node's memory and cores.
+func (n Node) Failures(d Demand) []string {
+	var out []string
+	fail := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	offer, req := n.Offer, d.Requirements
+	slots := uint64(max(offer.Slots, 1))
+
+	if !offer.Serves(d.App) {
+		fail("does not serve app %s, nor every %s app", d.App.Id, d.App.Runtime)
+	}
+	if want, have := max(req.MemoryBytes, d.App.MinMemoryBytes), offer.Hardware.MemoryBytes/slots; have < want {
+		fail("needs %d bytes of memory, a slot has %d", want, have)
+	}
+	if want, have := max(req.CpuCores, d.App.MinCpuCores), offer.Hardware.CpuCores/uint32(slots); want > 1 && have < want {
+		fail("needs %d CPU cores, a slot has %d", want, have)
+	}
+	if want := max(req.Gpus, d.App.MinGpus); want > 0 {
+		memory := max(req.GpuMemoryBytes, d.App.MinGpuMemoryBytes)
+		have := uint32(0)
+		for _, g := range offer.Hardware.Gpus {
+			if g.MemoryBytes >= memory && strings.Contains(g.Model, req.GpuModel) {
+				have++
+			}
+		}
+		if have < want {
+			fail("needs %d GPUs with model %q and %d bytes of memory, the node has %d", want, req.GpuModel, memory, have)
+		}
+	}
+	if req.Region != "" && offer.Region != req.Region && !strings.HasPrefix(offer.Region, req.Region+"-") {
+		fail("needs region %s, the node is in %q", req.Region, offer.Region)
+	}
+	if offer.Isolation < req.MinIsolation {
+		fail("needs isolation tier %d, the node has %d", req.MinIsolation, offer.Isolation)
+	}
+	if n.Power < req.MinPower {
+		fail("needs %d micro-E of proven power, the node has %d", req.MinPower, n.Power)
+	}
+	if !req.MinStake.IsNil() && n.Stake.LT(req.MinStake) {
+		fail("needs %s%s of stake, the node has %s%s", req.MinStake, Denom, n.Stake, Denom)
+	}
+	if d.MaxPrice != nil {
+		if quote := Quote(offer.SlotHourPrice.Amount, d.MaxSeconds); quote.GT(*d.MaxPrice) {
+			fail("costs %s%s for %d s, the maximum price is %s%s", quote, Denom, d.MaxSeconds, d.MaxPrice, Denom)
+		}
+	}
+	return out
+}
