@@ -36,7 +36,9 @@ func (q queryServer) CustomerJobs(ctx context.Context, r *types.QueryCustomerJob
 		return nil, err
 	}
 	jobs, next, err := query.CollectionPaginate(ctx, q.JobsByCustomer, req,
-		func(_ collections.Pair[sdk.AccAddress, uint64], id string) (types.Job, error) { return q.Jobs.Get(ctx, id) },
+		func(_ collections.Pair[sdk.AccAddress, uint64], id string) (types.Job, error) {
+			return q.Jobs.Get(ctx, id)
+		},
 		query.WithCollectionPaginationPairPrefix[sdk.AccAddress, uint64](customer))
 	return &types.QueryCustomerJobsResponse{Jobs: jobs, Pagination: next}, queryError(err)
 }

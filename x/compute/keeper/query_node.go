@@ -69,7 +69,9 @@ func (q queryServer) Reservations(ctx context.Context, r *types.QueryReservation
 		return nil, err
 	}
 	list, next, err := query.CollectionPaginate(ctx, q.Keeper.Reservations, req,
-		func(_ collections.Pair[sdk.AccAddress, string], v types.Reservation) (types.Reservation, error) { return v, nil },
+		func(_ collections.Pair[sdk.AccAddress, string], v types.Reservation) (types.Reservation, error) {
+			return v, nil
+		},
 		query.WithCollectionPaginationPairPrefix[sdk.AccAddress, string](node))
 	return &types.QueryReservationsResponse{Reservations: list, Pagination: next}, queryError(err)
 }
@@ -85,7 +87,9 @@ func (q queryServer) Unbondings(ctx context.Context, r *types.QueryUnbondingsReq
 		return nil, err
 	}
 	list, next, err := query.CollectionPaginate(ctx, q.Keeper.Unbondings, req,
-		func(_ collections.Pair[sdk.AccAddress, uint64], v types.Unbonding) (types.Unbonding, error) { return v, nil },
+		func(_ collections.Pair[sdk.AccAddress, uint64], v types.Unbonding) (types.Unbonding, error) {
+			return v, nil
+		},
 		query.WithCollectionPaginationPairPrefix[sdk.AccAddress, uint64](node))
 	return &types.QueryUnbondingsResponse{Unbondings: list, Pagination: next}, queryError(err)
 }
