@@ -140,7 +140,7 @@ func (k *Keeper) checkListings(ctx context.Context) error {
 		}
 		for _, key := range l.Keys {
 			listed++
-			if has, err := k.PriceIndex.Has(ctx, collections.Join3(key, l.Price, addr)); err != nil || !has {
+			if has, err := k.PriceIndex.Has(ctx, collections.Join4(key, l.Price, l.Since, addr)); err != nil || !has {
 				return true, fmt.Errorf("node %s is not in the index under %s at %d (%v)", addr, key, l.Price, err)
 			}
 		}
@@ -149,7 +149,7 @@ func (k *Keeper) checkListings(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = k.PriceIndex.Walk(ctx, nil, func(collections.Triple[string, uint64, sdk.AccAddress]) (bool, error) {
+	err = k.PriceIndex.Walk(ctx, nil, func(indexKey) (bool, error) {
 		indexed++
 		return false, nil
 	})

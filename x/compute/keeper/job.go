@@ -130,7 +130,7 @@ func (k *Keeper) pass(ctx context.Context, job types.Job, reason string, mark fu
 	} else if !errors.Is(err, collections.ErrNotFound) {
 		return 0, err
 	}
-	p, err := k.place(ctx, params, demand(app, job.Requirements, job.MaxSeconds, job.MaxPrice.Amount), job.Id, job.WantedNode, job.TriedNodes)
+	p, err := k.place(ctx, params, demand(app, job.Requirements, job.MaxSeconds, job.MaxPrice.Amount), job.WantedNode, job.TriedNodes)
 	if errors.Is(err, types.ErrNodeNotFound) { // the named node retired meanwhile
 		p, err = placement{scanned: 1, reason: err.Error()}, nil
 	}

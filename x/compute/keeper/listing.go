@@ -12,16 +12,25 @@ import (
 	"github.com/edgematrix/emc/x/compute/types"
 )
 
+// indexKey is (app or runtime, slot-hour price, height of the listing, node).
+type indexKey = collections.Quad[string, uint64, int64, sdk.AccAddress]
+
 // list puts a node's place in the price index and in the wake-up queue where
-// its state says it belongs, and writes only what differs.
-func (k *Keeper) list(ctx context.Context, params types.Params, addr sdk.AccAddress, n types.Node) error {
+// its state says it belongs, and writes only what differs. Among equal prices
+// the index is a queue: a node joins at the back when it becomes available,
+// and again with each job it is given (served). No address can be mined that
+// always comes first, and the cheapest fit is found without reading the rest.
+func (k *Keeper) list(ctx context.Context, params types.Params, addr sdk.AccAddress, n types.Node, served bool) error {
 	old, err := k.listing(ctx, addr)
 	if err != nil {
 		return err
 	}
-	fresh := types.Listing{Price: n.Offer.SlotHourPrice.Amount.Uint64(), WakeAt: n.NextWake(params, now(ctx))}
+	fresh := types.Listing{Price: n.Offer.SlotHourPrice.Amount.Uint64(), WakeAt: n.NextWake(params, now(ctx)), Since: old.Since}
 	if n.Unavailable(params, now(ctx)) == "" {
 		fresh.Keys = n.Offer.IndexKeys()
+	}
+	if served || len(old.Keys) == 0 || old.Price != fresh.Price {
+		fresh.Since = sdk.UnwrapSDKContext(ctx).BlockHeight()
 	}
 	return k.moveListing(ctx, addr, old, fresh)
 }
@@ -47,18 +56,18 @@ func (k *Keeper) listing(ctx context.Context, addr sdk.AccAddress) (types.Listin
 }
 
 func (k *Keeper) moveListing(ctx context.Context, addr sdk.AccAddress, old, fresh types.Listing) error {
-	samePlace := old.Price == fresh.Price && slices.Equal(old.Keys, fresh.Keys)
+	samePlace := old.Price == fresh.Price && old.Since == fresh.Since && slices.Equal(old.Keys, fresh.Keys)
 	if samePlace && old.WakeAt == fresh.WakeAt {
 		return nil
 	}
 	if !samePlace {
 		for _, key := range old.Keys {
-			if err := k.PriceIndex.Remove(ctx, collections.Join3(key, old.Price, addr)); err != nil {
+			if err := k.PriceIndex.Remove(ctx, collections.Join4(key, old.Price, old.Since, addr)); err != nil {
 				return err
 			}
 		}
 		for _, key := range fresh.Keys {
-			if err := k.PriceIndex.Set(ctx, collections.Join3(key, fresh.Price, addr)); err != nil {
+			if err := k.PriceIndex.Set(ctx, collections.Join4(key, fresh.Price, fresh.Since, addr)); err != nil {
 				return err
 			}
 		}

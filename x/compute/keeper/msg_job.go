@@ -34,7 +34,7 @@ func (s msgServer) SubmitJob(ctx context.Context, m *types.MsgSubmitJob) (*types
 		return nil, err
 	}
 	job := newJob(customer, m, app, seq, now(ctx))
-	p, err := s.place(ctx, params, demand(app, job.Requirements, job.MaxSeconds, job.MaxPrice.Amount), job.Id, job.WantedNode, nil)
+	p, err := s.place(ctx, params, demand(app, job.Requirements, job.MaxSeconds, job.MaxPrice.Amount), job.WantedNode, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,10 @@ func (k *Keeper) ownNode(ctx context.Context, operator, node string) (sdk.AccAdd
 // setNode writes a node and brings its listing up to date. Every change of a
 // node goes through here, so that the index can never be stale.
 func (k *Keeper) setNode(ctx context.Context, addr sdk.AccAddress, n types.Node) error {
+	return k.writeNode(ctx, addr, n, false)
+}
+
+func (k *Keeper) writeNode(ctx context.Context, addr sdk.AccAddress, n types.Node, served bool) error {
 	if err := k.Nodes.Set(ctx, addr, n); err != nil {
 		return err
 	}
@@ -54,7 +58,7 @@ func (k *Keeper) setNode(ctx context.Context, addr sdk.AccAddress, n types.Node)
 	if err != nil {
 		return err
 	}
-	return k.list(ctx, params, addr, n)
+	return k.list(ctx, params, addr, n, served)
 }
 
 // retireIfIdle removes a retiring node once its last promise is over: the

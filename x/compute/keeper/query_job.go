@@ -86,7 +86,7 @@ func (q queryServer) Match(ctx context.Context, r *types.QueryMatchRequest) (*ty
 	if d.MaxSeconds > params.MaxJobSeconds {
 		return nil, status.Errorf(codes.InvalidArgument, "max_seconds must be at most %d, got %d", params.MaxJobSeconds, d.MaxSeconds)
 	}
-	p, err := q.place(ctx, params, d, "", r.Node, nil)
+	p, err := q.place(ctx, params, d, r.Node, nil)
 	if err != nil {
 		return nil, queryError(err)
 	}

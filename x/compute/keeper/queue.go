@@ -168,7 +168,7 @@ func (k *Keeper) runWakeups(ctx context.Context, budget int) int {
 				if err != nil {
 					return err
 				}
-				return k.list(ctx, params, entry.K2(), n)
+				return k.list(ctx, params, entry.K2(), n, false)
 			},
 			func(ctx context.Context) error { return k.NodeWakeups.Remove(ctx, entry) })
 	}

@@ -2,8 +2,8 @@ package keeper
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,10 +26,9 @@ type placement struct {
 }
 
 // place finds the node for a job: the named one, or the cheapest in the price
-// index that fits. Among equal prices the hash of job and node decides, so
-// that no address can be mined that always comes first. At most max_scan
-// entries are looked at.
-func (k *Keeper) place(ctx context.Context, params types.Params, d types.Demand, jobID, wanted string, tried []string) (placement, error) {
+// index that fits, the longest-waiting one first. At most max_scan entries are
+// looked at.
+func (k *Keeper) place(ctx context.Context, params types.Params, d types.Demand, wanted string, tried []string) (placement, error) {
 	if wanted != "" {
 		return k.placeOn(ctx, params, d, wanted, tried)
 	}
@@ -39,44 +38,33 @@ func (k *Keeper) place(ctx context.Context, params types.Params, d types.Demand,
 	}
 	defer scan.close()
 
-	var best placement
-	var bestPrice uint64
-	var bestRank []byte
 	misses := missCount{}
 	scanned := 0
 	for ; scanned < int(params.MaxScan); scanned++ {
-		price, addr, ok, err := scan.next()
+		addr, ok, err := scan.next()
 		if err != nil {
 			return placement{}, err
 		}
-		if !ok || (best.addr != nil && price > bestPrice) {
+		if !ok {
 			break
 		}
 		node, err := k.Node(ctx, addr)
 		if err != nil {
 			return placement{}, err
 		}
-		if why := node.Unavailable(params, now(ctx)); why != "" {
-			misses.add(why)
-			continue
+		why := node.Unavailable(params, now(ctx))
+		if failures := node.Failures(d); why == "" && len(failures) > 0 {
+			why = failures[0]
 		}
 		if slices.Contains(tried, node.Address) {
-			misses.add("was tried already")
-			continue
+			why = "was tried already"
 		}
-		if failures := node.Failures(d); len(failures) > 0 {
-			misses.add(failures[0])
-			continue
+		if why == "" {
+			return placement{addr: addr, node: node, scanned: scanned + 1}, nil
 		}
-		if rank := tieRank(jobID, addr); best.addr == nil || bytes.Compare(rank, bestRank) < 0 {
-			best, bestPrice, bestRank = placement{addr: addr, node: node}, price, rank
-		}
+		misses.add(why)
 	}
-	best.scanned = scanned
-	if best.addr == nil {
-		best.reason = misses.words(d.App, scanned, scanned == int(params.MaxScan))
-	}
-	return best, nil
+	return placement{scanned: scanned, reason: misses.words(d.App, scanned, scanned == int(params.MaxScan))}, nil
 }
 
 func (k *Keeper) placeOn(ctx context.Context, params types.Params, d types.Demand, wanted string, tried []string) (placement, error) {
@@ -95,11 +83,6 @@ func (k *Keeper) placeOn(ctx context.Context, params types.Params, d types.Deman
 		return placement{scanned: 1, reason: fmt.Sprintf("node %s %s", wanted, strings.Join(failures, "; "))}, nil
 	}
 	return placement{addr: addr, node: node, scanned: 1}, nil
-}
-
-func tieRank(jobID string, node sdk.AccAddress) []byte {
-	sum := sha256.Sum256(append([]byte("emc/compute/tie/1"+jobID), node...))
-	return sum[:]
 }
 
 // missCount keeps the reasons for which nodes were passed over, in the order
@@ -136,67 +119,66 @@ func (m *missCount) words(app types.App, scanned int, capped bool) string {
 }
 
 // scan merges the nodes that name an app and those that serve its whole
-// runtime, cheapest first.
+// runtime, in the order of the index.
 type scan struct {
-	app, runtime indexIterator
-	last         sdk.AccAddress
+	lists [2]indexIterator
+	last  sdk.AccAddress
 }
 
-type indexIterator = collections.KeySetIterator[collections.Triple[string, uint64, sdk.AccAddress]]
+type indexIterator = collections.KeySetIterator[indexKey]
 
 func (k *Keeper) openScan(ctx context.Context, app types.App) (*scan, error) {
-	open := func(key string) (indexIterator, error) {
-		return k.PriceIndex.Iterate(ctx, collections.NewPrefixedTripleRange[string, uint64, sdk.AccAddress](key))
+	s := &scan{}
+	for i, key := range []string{types.AppIndexKey(app.Id), types.RuntimeIndexKey(app.Runtime)} {
+		list, err := k.PriceIndex.Iterate(ctx, collections.NewPrefixedQuadRange[string, uint64, int64, sdk.AccAddress](key))
+		if err != nil {
+			if i == 1 {
+				s.lists[0].Close()
+			}
+			return nil, err
+		}
+		s.lists[i] = list
 	}
-	byApp, err := open(types.AppIndexKey(app.Id))
-	if err != nil {
-		return nil, err
-	}
-	byRuntime, err := open(types.RuntimeIndexKey(app.Runtime))
-	if err != nil {
-		byApp.Close()
-		return nil, err
-	}
-	return &scan{app: byApp, runtime: byRuntime}, nil
+	return s, nil
 }
 
 func (s *scan) close() {
-	s.app.Close()
-	s.runtime.Close()
+	for _, list := range s.lists {
+		list.Close()
+	}
 }
 
-// next returns the next cheapest node once, though it may stand in both lists.
-func (s *scan) next() (price uint64, addr sdk.AccAddress, ok bool, err error) {
+// next returns the next node once, though it may stand in both lists.
+func (s *scan) next() (sdk.AccAddress, bool, error) {
 	for {
-		it := s.app
-		switch {
-		case !s.app.Valid() && !s.runtime.Valid():
-			return 0, nil, false, nil
-		case !s.app.Valid():
-			it = s.runtime
-		case s.runtime.Valid():
-			a, err := s.app.Key()
-			if err != nil {
-				return 0, nil, false, err
+		first, found := 0, false
+		var best indexKey
+		for i, list := range s.lists {
+			if !list.Valid() {
+				continue
 			}
-			r, err := s.runtime.Key()
+			key, err := list.Key()
 			if err != nil {
-				return 0, nil, false, err
+				return nil, false, err
 			}
-			if r.K2() < a.K2() || (r.K2() == a.K2() && bytes.Compare(r.K3(), a.K3()) < 0) {
-				it = s.runtime
+			if !found || before(key, best) {
+				first, best, found = i, key, true
 			}
 		}
-		key, err := it.Key()
-		if err != nil {
-			return 0, nil, false, err
+		if !found {
+			return nil, false, nil
 		}
-		it.Next()
-		if !bytes.Equal(key.K3(), s.last) {
-			s.last = key.K3()
-			return key.K2(), key.K3(), true, nil
+		s.lists[first].Next()
+		if !bytes.Equal(best.K4(), s.last) {
+			s.last = best.K4()
+			return best.K4(), true, nil
 		}
 	}
+}
+
+// before orders entries of different lists by price, then waiting time.
+func before(a, b indexKey) bool {
+	return cmp.Or(cmp.Compare(a.K2(), b.K2()), cmp.Compare(a.K3(), b.K3()), bytes.Compare(a.K4(), b.K4())) < 0
 }
 
 // demand is what a job asks of a node.
@@ -212,7 +194,7 @@ func (k *Keeper) assign(ctx context.Context, params types.Params, job *types.Job
 	if err := k.addReservation(ctx, p.addr, &n, r); err != nil {
 		return err
 	}
-	if err := k.setNode(ctx, p.addr, n); err != nil {
+	if err := k.writeNode(ctx, p.addr, n, true); err != nil {
 		return err
 	}
 	if err := k.JobsByNode.Set(ctx, collections.Join(p.addr, job.Id)); err != nil {

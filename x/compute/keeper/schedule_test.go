@@ -29,16 +29,23 @@ func TestCheapestThatFitsWins(t *testing.T) {
 	require.NotEqual(t, named, f.mustSubmit(m).Node, "full")
 }
 
-func TestEqualPricesAreShared(t *testing.T) {
+func TestEqualPricesAreServedInTurn(t *testing.T) {
 	f, operator, customer, _ := market(t)
 	for i := 2; i <= 8; i++ {
 		f.node(i, operator, offer(3_600_000))
 	}
-	got := map[string]int{}
-	for range 8 {
-		got[f.mustSubmit(submission(customer)).Node]++
+	var order []string
+	for range 16 {
+		f.block(1)
+		order = append(order, f.mustSubmit(submission(f.account("rich", 1_000_000))).Node)
 	}
-	require.Greater(t, len(got), 3, "no address always comes first: %v", got)
+	seen := map[string]bool{}
+	for _, node := range order[:8] {
+		require.False(t, seen[node], "each of the eight gets one job before any gets its second")
+		seen[node] = true
+	}
+	require.Equal(t, order[:8], order[8:], "who waits longest is served first")
+	_ = customer
 }
 
 func TestScanIsBounded(t *testing.T) {

@@ -1,0 +1,73 @@
+# Everything a person does with this repository. `make` alone lists it.
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+export CGO_ENABLED := 0
+
+BUILD   := build
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w \
+  -X github.com/cosmos/cosmos-sdk/version.Name=emc \
+  -X github.com/cosmos/cosmos-sdk/version.AppName=emcd \
+  -X github.com/cosmos/cosmos-sdk/version.Version=$(VERSION) \
+  -X github.com/cosmos/cosmos-sdk/version.Commit=$(COMMIT)
+INPUT   ?=
+
+help: ## List the targets
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+build: emcd emc-worker charlm ## Build emcd, emc-worker and the charlm app into build/
+
+emcd:
+	@mkdir -p $(BUILD)
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BUILD)/emcd ./cmd/emcd
+
+emc-worker:
+	@mkdir -p $(BUILD)
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BUILD)/emc-worker ./cmd/emc-worker
+
+charlm:
+	@mkdir -p $(BUILD)
+	GOOS=wasip1 GOARCH=wasm go build -trimpath -ldflags '-s -w' -o $(BUILD)/charlm.wasm ./apps/charlm
+
+demo: build ## Run the main job: a network, a worker, a paid training run (INPUT=path for your own text)
+	scripts/demo.sh $(INPUT)
+
+localnet: build ## Keep a local network with a worker up until Ctrl-C
+	scripts/localnet.sh
+
+test: lint-proto build ## Run all tests (unit, house rules, black-box)
+	go test -timeout 20m ./...
+
+test-short: ## Run the tests without the black-box ones
+	go test -short -timeout 10m ./...
+
+test-e2e: build ## Run the black-box tests over the built binaries
+	go test -timeout 20m -v ./test/e2e/...
+
+test-race: ## Run the daemons' tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -timeout 20m ./pkg/... ./worker/...
+
+test-sim: ## Random lives of x/compute, many and long
+	go test ./x/compute/keeper -run TestRandomLife -rapid.checks=5000 -rapid.steps=100 -timeout 30m
+
+lint: ## Run the linters
+	go run -modfile=tools/go.mod github.com/golangci/golangci-lint/v2/cmd/golangci-lint run ./...
+
+proto: ## Generate the Go code and the OpenAPI page from proto/
+	scripts/proto.sh
+	scripts/openapi.sh
+
+lint-proto: ## Check that the generated code is current (skipped with a word where protoc is missing)
+	scripts/proto-check.sh
+
+bench: build ## Measure the published figures; writes build/bench.json
+	scripts/bench.sh
+
+soak: build ## Long runs, outside CI; writes build/soak.json
+	scripts/soak.sh
+
+clean: ## Remove what was built
+	rm -rf $(BUILD)
+
+.PHONY: help build emcd emc-worker charlm demo localnet test test-short test-e2e test-race test-sim lint proto lint-proto bench soak clean
