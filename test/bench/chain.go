@@ -1,0 +1,176 @@
+package main
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math/rand"
+	"os"
+	"time"
+
+	"cosmossdk.io/log/v2"
+	sdkmath "cosmossdk.io/math"
+
+	abci "github.com/cometbft/cometbft/abci/types"
+	cmttypes "github.com/cometbft/cometbft/types"
+	dbm "github.com/cosmos/cosmos-db"
+
+	"github.com/cosmos/cosmos-sdk/baseapp"
+	"github.com/cosmos/cosmos-sdk/crypto/keys/secp256k1"
+	cryptotypes "github.com/cosmos/cosmos-sdk/crypto/types"
+	simtestutil "github.com/cosmos/cosmos-sdk/testutil/sims"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
+	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
+
+	"github.com/edgematrix/emc/app"
+	"github.com/edgematrix/emc/x/compute/types"
+)
+
+const (
+	benchChain = "emc-bench-1"
+	senders    = 400 // accounts, and transactions a block
+	gasLimit   = 400_000
+)
+
+// chain is the whole application in process on a real database, without
+// consensus: what a validator's machine does for each block.
+type chain struct {
+	app      *app.App
+	dir      string
+	keys     []*secp256k1.PrivKey
+	numbers  []uint64
+	sequence []uint64
+	height   int64
+	time     time.Time
+	rand     *rand.Rand
+}
+
+func key(kind string, n int) *secp256k1.PrivKey {
+	return secp256k1.GenPrivKeyFromSecret(binary.BigEndian.AppendUint64([]byte(kind), uint64(n)))
+}
+
+func addressOf(k cryptotypes.PrivKey) sdk.AccAddress { return sdk.AccAddress(k.PubKey().Address()) }
+
+// newChain starts a chain with the given number of nodes, all online, and one
+// app that each of them serves.
+func newChain(nodes int) (*chain, error) {
+	dir, err := os.MkdirTemp("", "emc-bench")
+	if err != nil {
+		return nil, err
+	}
+	db, err := dbm.NewGoLevelDB("application", dir, nil)
+	if err != nil {
+		return nil, err
+	}
+	c := &chain{
+		dir: dir, height: 0, time: time.Unix(1_800_000_000, 0).UTC(), rand: rand.New(rand.NewSource(1)),
+		app: app.New(log.NewNopLogger(), db, true, simtestutil.AppOptionsMap{"home": dir}, baseapp.SetChainID(benchChain)),
+	}
+	state, err := c.genesis(nodes)
+	if err != nil {
+		return nil, err
+	}
+	bytes, err := json.Marshal(state)
+	if err != nil {
+		return nil, err
+	}
+	consensus := app.DefaultConsensusParams().ToProto()
+	consensus.Block.MaxGas = -1
+	if _, err := c.app.InitChain(&abci.RequestInitChain{
+		ChainId: benchChain, AppStateBytes: bytes, Time: c.time, InitialHeight: 1, ConsensusParams: &consensus,
+	}); err != nil {
+		return nil, err
+	}
+	if _, _, err := c.block(nil, 1); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *chain) close() { os.RemoveAll(c.dir) }
+
+func (c *chain) genesis(nodes int) (map[string]json.RawMessage, error) {
+	valSet, err := simtestutil.CreateRandomValidatorSet()
+	if err != nil {
+		return nil, err
+	}
+	var accounts []authtypes.GenesisAccount
+	var balances []banktypes.Balance
+	fund := func(addr sdk.AccAddress, uemc int64) {
+		balances = append(balances, banktypes.Balance{Address: addr.String(), Coins: sdk.NewCoins(types.Uemc(sdkmath.NewInt(uemc)))})
+	}
+	for i := range senders {
+		k := key("sender", i)
+		c.keys = append(c.keys, k)
+		c.numbers = append(c.numbers, uint64(i))
+		c.sequence = append(c.sequence, 0)
+		accounts = append(accounts, authtypes.NewBaseAccount(addressOf(k), k.PubKey(), uint64(i), 0))
+		fund(addressOf(k), 1_000_000_000_000)
+	}
+	compute := types.DefaultGenesis()
+	compute.Apps = []types.App{{
+		Id: "charlm", Owner: addressOf(c.keys[0]).String(), Runtime: types.RuntimeWasm, Interface: types.INTERFACE_BATCH,
+		Digest: "abababababababababababababababababababababababababababababababab",
+	}}
+	operator := addressOf(c.keys[0]).String()
+	for i := range nodes {
+		k := key("node", i)
+		n := types.Node{
+			Address: addressOf(k).String(), Pubkey: k.PubKey().Bytes(), Operator: operator, Role: types.ROLE_COMPUTING,
+			Offer: types.Offer{
+				Hardware: types.Hardware{CpuModel: "bench", CpuCores: 16, MemoryBytes: 64 << 30}, Region: "DE", Slots: 4,
+				SlotHourPrice: types.Uemc(sdkmath.NewInt(int64(360_000 + i%1000))), Runtimes: []string{types.RuntimeWasm},
+			},
+			Endpoints: []string{"/ip4/203.0.113.7/tcp/4600"}, Accepting: true, ReportedAt: c.time.Unix(),
+			Stake: sdkmath.ZeroInt(), Deposit: sdkmath.OneInt(), ReservedStake: sdkmath.ZeroInt(), RegisteredAt: c.time.Unix(),
+		}
+		compute.Nodes = append(compute.Nodes, n)
+		fund(types.NodeDeposit(addressOf(k)), 1)
+	}
+	state, err := simtestutil.GenesisStateWithValSet(c.app.AppCodec(), c.app.DefaultGenesis(), &cmttypes.ValidatorSet{Validators: valSet.Validators, Proposer: valSet.Proposer}, accounts, balances...)
+	if err != nil {
+		return nil, err
+	}
+	state[types.ModuleName] = c.app.AppCodec().MustMarshalJSON(compute)
+	return state, nil
+}
+
+// block executes and commits one block and tells how long that took.
+func (c *chain) block(txs [][]byte, passed int64) (time.Duration, *abci.ResponseFinalizeBlock, error) {
+	c.height++
+	c.time = c.time.Add(time.Duration(passed) * time.Second)
+	start := time.Now()
+	res, err := c.app.FinalizeBlock(&abci.RequestFinalizeBlock{Height: c.height, Time: c.time, Txs: txs})
+	if err != nil {
+		return 0, nil, err
+	}
+	if _, err := c.app.Commit(); err != nil {
+		return 0, nil, err
+	}
+	span := time.Since(start)
+	for i, r := range res.TxResults {
+		if r.Code != 0 {
+			return 0, nil, fmt.Errorf("transaction %d of height %d: %s", i, c.height, r.Log)
+		}
+	}
+	return span, res, nil
+}
+
+// txs signs one transaction of each sender.
+func (c *chain) txs(message func(sender int) sdk.Msg) ([][]byte, error) {
+	out := make([][]byte, senders)
+	fee := sdk.NewCoins(types.Uemc(sdkmath.NewInt(gasLimit / 100)))
+	for i := range out {
+		tx, err := simtestutil.GenSignedMockTx(c.rand, c.app.TxConfig(), []sdk.Msg{message(i)}, fee, gasLimit, benchChain,
+			[]uint64{c.numbers[i]}, []uint64{c.sequence[i]}, c.keys[i])
+		if err != nil {
+			return nil, err
+		}
+		c.sequence[i]++
+		if out[i], err = c.app.TxConfig().TxEncoder()(tx); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	sdkmath "cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
+
+	"github.com/edgematrix/emc/x/compute/types"
+)
+
+const (
+	manyNodes = 100_000
+	rounds    = 7
+)
+
+func chainFigures() ([]Figure, error) {
+	full, err := newChain(manyNodes)
+	if err != nil {
+		return nil, err
+	}
+	defer full.close()
+	ratio, gas, err := full.submitAgainstSend()
+	if err != nil {
+		return nil, err
+	}
+	empty, err := newChain(0)
+	if err != nil {
+		return nil, err
+	}
+	defer empty.close()
+	blocks, err := endBlocks(full, empty)
+	if err != nil {
+		return nil, err
+	}
+	return []Figure{
+		{"compute.submit_job.vs_bank_send", ratio, "ratio", "<= 2"},
+		{"compute.submit_job.gas", gas, "gas", "-"},
+		{"endblock.1e5.vs_empty", blocks, "ratio", "<= 1.2"},
+	}, nil
+}
+
+func (c *chain) send(i int) sdk.Msg {
+	return banktypes.NewMsgSend(addressOf(c.keys[i]), addressOf(c.keys[(i+1)%senders]), sdk.NewCoins(types.Uemc(sdkmath.OneInt())))
+}
+
+func (c *chain) submit(i int) sdk.Msg {
+	return &types.MsgSubmitJob{
+		Customer: addressOf(c.keys[i]).String(), App: "charlm", MaxSeconds: 600, MaxPrice: types.Uemc(sdkmath.NewInt(1_000_000)),
+		Requirements: types.Requirements{MinStake: sdkmath.ZeroInt()},
+		SpecDigest:   bytes.Repeat([]byte{1}, 32), InputsDigest: bytes.Repeat([]byte{2}, 32), AccessKey: c.keys[i].PubKey().Bytes(),
+	}
+}
+
+// submitAgainstSend compares whole blocks of submissions with whole blocks of
+// transfers, alternating, with every node indexed.
+func (c *chain) submitAgainstSend() (ratio, gas float64, err error) {
+	var submits, sends []time.Duration
+	for round := range rounds + 1 {
+		for _, kind := range []struct {
+			message func(int) sdk.Msg
+			spans   *[]time.Duration
+		}{{c.send, &sends}, {c.submit, &submits}} {
+			txs, err := c.txs(kind.message)
+			if err != nil {
+				return 0, 0, err
+			}
+			span, res, err := c.block(txs, 1)
+			if err != nil {
+				return 0, 0, err
+			}
+			gas = float64(res.TxResults[senders/2].GasUsed)
+			if round > 0 { // the first round warms the caches
+				*kind.spans = append(*kind.spans, span)
+			}
+		}
+	}
+	return median(seconds(submits)) / median(seconds(sends)), gas, nil
+}
+
+// endBlocks compares blocks without transactions: on a chain with 10^5 nodes
+// whose jobs of the rounds before run into their time-outs, and on one with
+// nothing at all.
+func endBlocks(full, empty *chain) (float64, error) {
+	// Let most time-outs of the submitted jobs fall into the measured blocks,
+	// one second apart, as on a live chain.
+	var busy, idle []time.Duration
+	for range 120 {
+		b, _, err := full.block(nil, 1)
+		if err != nil {
+			return 0, err
+		}
+		e, _, err := empty.block(nil, 1)
+		if err != nil {
+			return 0, err
+		}
+		busy, idle = append(busy, b), append(idle, e)
+	}
+	ctx := full.app.NewContext(true)
+	expired := 0
+	if err := full.app.ComputeKeeper.Jobs.Walk(ctx, nil, func(_ string, j types.Job) (bool, error) {
+		if len(j.TriedNodes) > 0 {
+			expired++
+		}
+		return false, nil
+	}); err != nil {
+		return 0, err
+	}
+	if expired == 0 {
+		return 0, fmt.Errorf("no job ran into a time-out: the measurement proves nothing")
+	}
+	fmt.Printf("  %d time-outs within %d blocks; empty block %.2f ms, with 10^5 nodes %.2f ms\n",
+		expired, len(busy), median(seconds(idle))*1e3, median(seconds(busy))*1e3)
+	return median(seconds(busy)) / median(seconds(idle)), nil
+}

@@ -1,0 +1,3 @@
+package main
+
+func liveFigures(string) ([]Figure, error) { return nil, nil }

@@ -1,0 +1,67 @@
+// Command bench measures the published figures and writes them to a file as a
+// list of {name, value, unit, goal}. Timings are ratios against a reference
+// measured in the same run, side by side, since machines differ and are noisy.
+//
+// Run it through `make bench`, which builds the binaries that it drives.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Figure is one measured value. Goal is in words: "<= 2".
+type Figure struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+	Goal  string  `json:"goal"`
+}
+
+func main() {
+	out := flag.String("out", "build/bench.json", "file to write")
+	bin := flag.String("bin", "build", "folder with emcd, emc-worker and charlm.wasm")
+	only := flag.String("only", "", "run one group: chain, wasm or live")
+	flag.Parse()
+	if err := run(*out, *bin, *only); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(out, bin, only string) error {
+	groups := []struct {
+		name    string
+		measure func(bin string) ([]Figure, error)
+	}{
+		{"chain", func(string) ([]Figure, error) { return chainFigures() }},
+		{"wasm", wasmFigures},
+		{"live", liveFigures},
+	}
+	var figures []Figure
+	for _, g := range groups {
+		if only != "" && only != g.name {
+			continue
+		}
+		fmt.Printf("%s …\n", g.name)
+		got, err := g.measure(bin)
+		if err != nil {
+			return fmt.Errorf("%s: %w", g.name, err)
+		}
+		for _, f := range got {
+			fmt.Printf("  %-40s %10.3f %-8s goal %s\n", f.Name, f.Value, f.Unit, f.Goal)
+		}
+		figures = append(figures, got...)
+	}
+	data, err := json.MarshalIndent(figures, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(out, append(data, '\n'), 0o644)
+}

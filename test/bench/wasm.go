@@ -1,0 +1,3 @@
+package main
+
+func wasmFigures(string) ([]Figure, error) { return nil, nil }
