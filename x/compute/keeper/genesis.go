@@ -79,6 +79,7 @@ func (k *Keeper) initNode(ctx context.Context, n types.Node) error {
 	if err != nil {
 		return err
 	}
+	n.Listing = types.Listing{} // the index is empty: every node joins it anew
 	if err := k.setNode(ctx, addr, n); err != nil {
 		return err
 	}

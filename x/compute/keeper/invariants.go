@@ -134,14 +134,11 @@ func (k *Keeper) checkDeposits(ctx context.Context) error {
 // nothing of a node that is not there.
 func (k *Keeper) checkListings(ctx context.Context) error {
 	listed, indexed := 0, 0
-	err := k.Listings.Walk(ctx, nil, func(addr sdk.AccAddress, l types.Listing) (bool, error) {
-		if has, err := k.Nodes.Has(ctx, addr); err != nil || !has {
-			return true, fmt.Errorf("listing of node %s, which is not registered (%v)", addr, err)
-		}
-		for _, key := range l.Keys {
+	err := k.Nodes.Walk(ctx, nil, func(addr sdk.AccAddress, n types.Node) (bool, error) {
+		for _, key := range n.Listing.Keys {
 			listed++
-			if has, err := k.PriceIndex.Has(ctx, collections.Join4(key, l.Price, l.Since, addr)); err != nil || !has {
-				return true, fmt.Errorf("node %s is not in the index under %s at %d (%v)", addr, key, l.Price, err)
+			if has, err := k.PriceIndex.Has(ctx, collections.Join4(key, n.Listing.Price, n.Listing.Since, addr)); err != nil || !has {
+				return true, fmt.Errorf("node %s is not in the index under %s at %d (%v)", addr, key, n.Listing.Price, err)
 			}
 		}
 		return false, nil

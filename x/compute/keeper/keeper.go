@@ -29,8 +29,6 @@ type Keeper struct {
 	Nodes collections.Map[sdk.AccAddress, types.Node]
 	// NodesByOperator: (operator, node)
 	NodesByOperator collections.KeySet[collections.Pair[sdk.AccAddress, sdk.AccAddress]]
-	// Listings: node → its place in PriceIndex and NodeWakeups
-	Listings collections.Map[sdk.AccAddress, types.Listing]
 	// PriceIndex: (app or runtime, slot-hour price, height of the listing, node), eligible nodes only
 	PriceIndex collections.KeySet[indexKey]
 	// NodeWakeups: (Unix seconds, node) at which eligibility may change by itself
@@ -74,7 +72,6 @@ func NewKeeper(
 		Params:          collections.NewItem(sb, types.ParamsKey, "params", codec.CollValue[types.Params](cdc)),
 		Nodes:           collections.NewMap(sb, types.NodesKey, "nodes", addr, codec.CollValue[types.Node](cdc)),
 		NodesByOperator: collections.NewKeySet(sb, types.NodesByOperatorKey, "nodes_by_operator", collections.PairKeyCodec(addr, addr)),
-		Listings:        collections.NewMap(sb, types.ListingsKey, "listings", addr, codec.CollValue[types.Listing](cdc)),
 		PriceIndex:      collections.NewKeySet(sb, types.PriceIndexKey, "price_index", collections.QuadKeyCodec(collections.StringKey, collections.Uint64Key, collections.Int64Key, addr)),
 		NodeWakeups:     collections.NewKeySet(sb, types.NodeWakeupsKey, "node_wakeups", collections.PairKeyCodec(collections.Int64Key, addr)),
 		Reservations:    collections.NewMap(sb, types.ReservationsKey, "reservations", collections.PairKeyCodec(addr, collections.StringKey), codec.CollValue[types.Reservation](cdc)),

@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"cosmossdk.io/collections"
@@ -16,15 +15,13 @@ import (
 type indexKey = collections.Quad[string, uint64, int64, sdk.AccAddress]
 
 // list puts a node's place in the price index and in the wake-up queue where
-// its state says it belongs, and writes only what differs. Among equal prices
-// the index is a queue: a node joins at the back when it becomes available,
-// and again with each job it is given (served). No address can be mined that
-// always comes first, and the cheapest fit is found without reading the rest.
-func (k *Keeper) list(ctx context.Context, params types.Params, addr sdk.AccAddress, n types.Node, served bool) error {
-	old, err := k.listing(ctx, addr)
-	if err != nil {
-		return err
-	}
+// its state says it belongs, and writes only what differs; the caller writes
+// the node. Among equal prices the index is a queue: a node joins at the back
+// when it becomes available, and again with each job it is given (served). No
+// address can be mined that always comes first, and the cheapest fit is found
+// without reading the rest.
+func (k *Keeper) list(ctx context.Context, params types.Params, addr sdk.AccAddress, n *types.Node, served bool) error {
+	old := n.Listing
 	fresh := types.Listing{Price: n.Offer.SlotHourPrice.Amount.Uint64(), WakeAt: n.NextWake(params, now(ctx)), Since: old.Since}
 	if n.Unavailable(params, now(ctx)) == "" {
 		fresh.Keys = n.Offer.IndexKeys()
@@ -32,35 +29,17 @@ func (k *Keeper) list(ctx context.Context, params types.Params, addr sdk.AccAddr
 	if served || len(old.Keys) == 0 || old.Price != fresh.Price {
 		fresh.Since = sdk.UnwrapSDKContext(ctx).BlockHeight()
 	}
+	n.Listing = fresh
 	return k.moveListing(ctx, addr, old, fresh)
 }
 
 // unlist takes a node out of the index and the queue.
-func (k *Keeper) unlist(ctx context.Context, addr sdk.AccAddress) error {
-	old, err := k.listing(ctx, addr)
-	if err != nil {
-		return err
-	}
-	if err := k.moveListing(ctx, addr, old, types.Listing{}); err != nil {
-		return err
-	}
-	return k.Listings.Remove(ctx, addr)
-}
-
-func (k *Keeper) listing(ctx context.Context, addr sdk.AccAddress) (types.Listing, error) {
-	l, err := k.Listings.Get(ctx, addr)
-	if errors.Is(err, collections.ErrNotFound) {
-		return types.Listing{}, nil
-	}
-	return l, err
+func (k *Keeper) unlist(ctx context.Context, addr sdk.AccAddress, n types.Node) error {
+	return k.moveListing(ctx, addr, n.Listing, types.Listing{})
 }
 
 func (k *Keeper) moveListing(ctx context.Context, addr sdk.AccAddress, old, fresh types.Listing) error {
-	samePlace := old.Price == fresh.Price && old.Since == fresh.Since && slices.Equal(old.Keys, fresh.Keys)
-	if samePlace && old.WakeAt == fresh.WakeAt {
-		return nil
-	}
-	if !samePlace {
+	if old.Price != fresh.Price || old.Since != fresh.Since || !slices.Equal(old.Keys, fresh.Keys) {
 		for _, key := range old.Keys {
 			if err := k.PriceIndex.Remove(ctx, collections.Join4(key, old.Price, old.Since, addr)); err != nil {
 				return err
@@ -72,17 +51,16 @@ func (k *Keeper) moveListing(ctx context.Context, addr sdk.AccAddress, old, fres
 			}
 		}
 	}
-	if old.WakeAt != fresh.WakeAt {
-		if old.WakeAt != 0 {
-			if err := k.NodeWakeups.Remove(ctx, collections.Join(old.WakeAt, addr)); err != nil {
-				return err
-			}
-		}
-		if fresh.WakeAt != 0 {
-			if err := k.NodeWakeups.Set(ctx, collections.Join(fresh.WakeAt, addr)); err != nil {
-				return err
-			}
+	if old.WakeAt == fresh.WakeAt {
+		return nil
+	}
+	if old.WakeAt != 0 {
+		if err := k.NodeWakeups.Remove(ctx, collections.Join(old.WakeAt, addr)); err != nil {
+			return err
 		}
 	}
-	return k.Listings.Set(ctx, addr, fresh)
+	if fresh.WakeAt == 0 {
+		return nil
+	}
+	return k.NodeWakeups.Set(ctx, collections.Join(fresh.WakeAt, addr))
 }

@@ -50,15 +50,16 @@ func (k *Keeper) setNode(ctx context.Context, addr sdk.AccAddress, n types.Node)
 	return k.writeNode(ctx, addr, n, false)
 }
 
+// writeNode is setNode; served says that the node was just given a job.
 func (k *Keeper) writeNode(ctx context.Context, addr sdk.AccAddress, n types.Node, served bool) error {
-	if err := k.Nodes.Set(ctx, addr, n); err != nil {
-		return err
-	}
 	params, err := k.Params.Get(ctx)
 	if err != nil {
 		return err
 	}
-	return k.list(ctx, params, addr, n, served)
+	if err := k.list(ctx, params, addr, &n, served); err != nil {
+		return err
+	}
+	return k.Nodes.Set(ctx, addr, n)
 }
 
 // retireIfIdle removes a retiring node once its last promise is over: the
@@ -87,7 +88,7 @@ func (k *Keeper) retireIfIdle(ctx context.Context, addr sdk.AccAddress, n types.
 	if err := k.sweep(ctx, types.NodeDeposit(addr)); err != nil {
 		return false, err
 	}
-	if err := k.unlist(ctx, addr); err != nil {
+	if err := k.unlist(ctx, addr, n); err != nil {
 		return false, err
 	}
 	if err := k.Nodes.Remove(ctx, addr); err != nil {

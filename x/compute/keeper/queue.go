@@ -164,11 +164,7 @@ func (k *Keeper) runWakeups(ctx context.Context, budget int) int {
 				if err != nil {
 					return err
 				}
-				params, err := k.Params.Get(ctx)
-				if err != nil {
-					return err
-				}
-				return k.list(ctx, params, entry.K2(), n, false)
+				return k.setNode(ctx, entry.K2(), n)
 			},
 			func(ctx context.Context) error { return k.NodeWakeups.Remove(ctx, entry) })
 	}

@@ -23,7 +23,6 @@ var (
 	ParamsKey          = collections.NewPrefix(0)
 	NodesKey           = collections.NewPrefix(1)
 	NodesByOperatorKey = collections.NewPrefix(2)
-	ListingsKey        = collections.NewPrefix(3)
 	PriceIndexKey      = collections.NewPrefix(4)
 	NodeWakeupsKey     = collections.NewPrefix(5)
 	ReservationsKey    = collections.NewPrefix(6)
