@@ -31,6 +31,7 @@ import (
 	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
 
 	"github.com/edgematrix/emc/app/params"
+	"github.com/edgematrix/emc/pkg/escrow"
 	"github.com/edgematrix/emc/x/compute"
 	"github.com/edgematrix/emc/x/compute/keeper"
 	"github.com/edgematrix/emc/x/compute/types"
@@ -67,7 +68,7 @@ func newFixture(t *testing.T) *fixture {
 	accounts := authkeeper.NewAccountKeeper(enc.Codec, runtime.NewKVStoreService(keys[authtypes.StoreKey]), authtypes.ProtoBaseAccount,
 		map[string][]string{types.ModuleName: {authtypes.Burner}, poolModule: nil, "faucet": {authtypes.Minter}},
 		address.NewBech32Codec(params.AddressPrefix), params.AddressPrefix, authority)
-	bank := bankkeeper.NewBaseKeeper(enc.Codec, runtime.NewKVStoreService(keys[banktypes.StoreKey]), accounts, nil, authority, log.NewNopLogger())
+	bank := bankkeeper.NewBaseKeeper(enc.Codec, runtime.NewKVStoreService(keys[banktypes.StoreKey]), escrow.Accounts{AccountKeeper: accounts}, nil, authority, log.NewNopLogger())
 	require.NoError(t, bank.SetParams(ctx, banktypes.DefaultParams()))
 	require.NoError(t, accounts.Params.Set(ctx, authtypes.DefaultParams()))
 

@@ -87,18 +87,11 @@ func (k *Keeper) initNode(ctx context.Context, n types.Node) error {
 }
 
 func (k *Keeper) initJob(ctx context.Context, j types.Job) error {
-	customer, err := address("customer", j.Customer, types.ErrInvalidJob)
-	if err != nil {
-		return err
-	}
 	node, err := address("node", j.Node, types.ErrInvalidJob)
 	if err != nil {
 		return err
 	}
 	if err := k.Jobs.Set(ctx, j.Id, j); err != nil {
-		return err
-	}
-	if err := k.JobsByCustomer.Set(ctx, collections.Join(customer, j.Sequence), j.Id); err != nil {
 		return err
 	}
 	if !j.Closed() {

@@ -203,14 +203,7 @@ func (k *Keeper) closeJob(ctx context.Context, job types.Job, status types.JobSt
 // forget removes a closed job after its retention. The customer's sequence
 // stays, so that no id comes twice.
 func (k *Keeper) forget(ctx context.Context, job types.Job) error {
-	customer, err := address("customer", job.Customer, types.ErrInvalidJob)
-	if err != nil {
-		return err
-	}
 	if err := k.dropDeadline(ctx, &job); err != nil {
-		return err
-	}
-	if err := k.JobsByCustomer.Remove(ctx, collections.Join(customer, job.Sequence)); err != nil {
 		return err
 	}
 	return k.Jobs.Remove(ctx, job.Id)

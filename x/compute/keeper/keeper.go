@@ -43,12 +43,10 @@ type Keeper struct {
 	Slashes collections.Map[collections.Pair[sdk.AccAddress, uint64], types.Slash]
 	// Apps: id → App
 	Apps collections.Map[string, types.App]
-	// JobSequences: customer → sequence of the next job
+	// JobSequences: customer → sequence of the next job. With it a customer's job ids are known without an index.
 	JobSequences collections.Map[sdk.AccAddress, uint64]
 	// Jobs: id → Job
 	Jobs collections.Map[string, types.Job]
-	// JobsByCustomer: (customer, sequence) → id
-	JobsByCustomer collections.Map[collections.Pair[sdk.AccAddress, uint64], string]
 	// JobsByNode: (node, id), jobs that are not closed
 	JobsByNode collections.KeySet[collections.Pair[sdk.AccAddress, string]]
 	// JobDeadlines: (Unix seconds, id) at which the job's status ends by itself
@@ -81,7 +79,6 @@ func NewKeeper(
 		Apps:            collections.NewMap(sb, types.AppsKey, "apps", collections.StringKey, codec.CollValue[types.App](cdc)),
 		JobSequences:    collections.NewMap(sb, types.JobSequencesKey, "job_sequences", addr, collections.Uint64Value),
 		Jobs:            collections.NewMap(sb, types.JobsKey, "jobs", collections.StringKey, codec.CollValue[types.Job](cdc)),
-		JobsByCustomer:  collections.NewMap(sb, types.JobsByCustomerKey, "jobs_by_customer", collections.PairKeyCodec(addr, collections.Uint64Key), collections.StringValue),
 		JobsByNode:      collections.NewKeySet(sb, types.JobsByNodeKey, "jobs_by_node", collections.PairKeyCodec(addr, collections.StringKey)),
 		JobDeadlines:    collections.NewKeySet(sb, types.JobDeadlinesKey, "job_deadlines", collections.PairKeyCodec(collections.Int64Key, collections.StringKey)),
 	}

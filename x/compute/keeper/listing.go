@@ -17,9 +17,10 @@ type indexKey = collections.Quad[string, uint64, int64, sdk.AccAddress]
 // list puts a node's place in the price index and in the wake-up queue where
 // its state says it belongs, and writes only what differs; the caller writes
 // the node. Among equal prices the index is a queue: a node joins at the back
-// when it becomes available, and again with each job it is given (served). No
-// address can be mined that always comes first, and the cheapest fit is found
-// without reading the rest.
+// when it becomes available, and again when a job of it ends (served). No address
+// can be mined that always comes first, and the cheapest fit is found without
+// reading the rest. Moving it when the job begins would be fairer by a hair, but
+// a block of submissions would then skip over all the entries it has deleted.
 func (k *Keeper) list(ctx context.Context, params types.Params, addr sdk.AccAddress, n *types.Node, served bool) error {
 	old := n.Listing
 	fresh := types.Listing{Price: n.Offer.SlotHourPrice.Amount.Uint64(), WakeAt: n.NextWake(params, now(ctx)), Since: old.Since}

@@ -7,6 +7,7 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	"github.com/edgematrix/emc/pkg/escrow"
 	"github.com/edgematrix/emc/x/compute/types"
 )
 
@@ -18,15 +19,21 @@ func (k *Keeper) payFrom(ctx context.Context, from, to sdk.AccAddress, amount ma
 	return k.bank.SendCoins(ctx, from, to, sdk.NewCoins(types.Uemc(amount)))
 }
 
+// payInto moves uemc into a derived address of this module.
+func (k *Keeper) payInto(ctx context.Context, from, derived sdk.AccAddress, amount math.Int) error {
+	return k.payFrom(escrow.To(ctx, derived), from, derived, amount)
+}
+
 // sweep closes a derived address: what a stranger sent there goes to the
-// community pool, and the account leaves the state, so that a million closed
-// jobs leave no million accounts behind. Other denominations stay where they
-// are: looking for them would be unbounded work.
+// community pool, and the account that the gift made leaves the state. Other
+// denominations stay where they are: looking for them would be unbounded work.
 func (k *Keeper) sweep(ctx context.Context, addr sdk.AccAddress) error {
-	if rest := k.bank.GetBalance(ctx, addr, types.Denom); rest.IsPositive() {
-		if err := k.pool.FundCommunityPool(ctx, sdk.NewCoins(rest), addr); err != nil {
-			return err
-		}
+	rest := k.bank.GetBalance(ctx, addr, types.Denom)
+	if !rest.IsPositive() {
+		return nil
+	}
+	if err := k.pool.FundCommunityPool(ctx, sdk.NewCoins(rest), addr); err != nil {
+		return err
 	}
 	if account := k.accounts.GetAccount(ctx, addr); account != nil {
 		k.accounts.RemoveAccount(ctx, account)

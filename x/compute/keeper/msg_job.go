@@ -3,7 +3,6 @@ package keeper
 import (
 	"context"
 
-	"cosmossdk.io/collections"
 	errorsmod "cosmossdk.io/errors"
 	"cosmossdk.io/math"
 
@@ -41,13 +40,10 @@ func (s msgServer) SubmitJob(ctx context.Context, m *types.MsgSubmitJob) (*types
 	if p.addr == nil {
 		return nil, errorsmod.Wrap(types.ErrNoNodeFits, p.reason)
 	}
-	if err := s.payFrom(ctx, customer, types.JobEscrow(job.Id), job.MaxPrice.Amount); err != nil {
+	if err := s.payInto(ctx, customer, types.JobEscrow(job.Id), job.MaxPrice.Amount); err != nil {
 		return nil, errorsmod.Wrapf(err, "maximum price of %s", job.MaxPrice)
 	}
 	if err := s.assign(ctx, params, &job, p); err != nil {
-		return nil, err
-	}
-	if err := s.JobsByCustomer.Set(ctx, collections.Join(customer, seq), job.Id); err != nil {
 		return nil, err
 	}
 	return &types.MsgSubmitJobResponse{Job: job.Id, Node: job.Node, SlotHourPrice: job.SlotHourPrice}, s.Jobs.Set(ctx, job.Id, job)

@@ -36,7 +36,7 @@ func (s msgServer) RegisterNode(ctx context.Context, m *types.MsgRegisterNode) (
 		return nil, errorsmod.Wrapf(types.ErrNodeExists, "%s; change its offer with update-node", addr)
 	}
 	deposit := params.RegistrationDeposit.Amount
-	if err := s.payFrom(ctx, operator, types.NodeDeposit(addr), deposit); err != nil {
+	if err := s.payInto(ctx, operator, types.NodeDeposit(addr), deposit); err != nil {
 		return nil, errorsmod.Wrapf(err, "registration deposit of %s", params.RegistrationDeposit)
 	}
 	if err := s.setNode(ctx, addr, newNode(addr, m, deposit, now(ctx))); err != nil {

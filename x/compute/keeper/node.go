@@ -50,7 +50,7 @@ func (k *Keeper) setNode(ctx context.Context, addr sdk.AccAddress, n types.Node)
 	return k.writeNode(ctx, addr, n, false)
 }
 
-// writeNode is setNode; served says that the node was just given a job.
+// writeNode is setNode; served says that a promise of it just ended.
 func (k *Keeper) writeNode(ctx context.Context, addr sdk.AccAddress, n types.Node, served bool) error {
 	params, err := k.Params.Get(ctx)
 	if err != nil {

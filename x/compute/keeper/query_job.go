@@ -2,6 +2,8 @@ package keeper
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 
 	"cosmossdk.io/collections"
 	"cosmossdk.io/math"
@@ -25,7 +27,11 @@ func (q queryServer) Job(ctx context.Context, r *types.QueryJobRequest) (*types.
 	return &types.QueryJobResponse{Job: job, EscrowAddress: escrow.String(), EscrowBalance: q.bank.GetBalance(ctx, escrow, types.Denom)}, nil
 }
 
-// CustomerJobs implements types.QueryServer.
+// maxProbes bounds how many pruned jobs one page steps over.
+const maxProbes = 1_000
+
+// CustomerJobs implements types.QueryServer. A customer's ids follow from the
+// sequence, so no index is kept; the page key is the next sequence to look at.
 func (q queryServer) CustomerJobs(ctx context.Context, r *types.QueryCustomerJobsRequest) (*types.QueryCustomerJobsResponse, error) {
 	req, err := page(r.Pagination)
 	if err != nil {
@@ -35,12 +41,32 @@ func (q queryServer) CustomerJobs(ctx context.Context, r *types.QueryCustomerJob
 	if err != nil {
 		return nil, err
 	}
-	jobs, next, err := query.CollectionPaginate(ctx, q.JobsByCustomer, req,
-		func(_ collections.Pair[sdk.AccAddress, uint64], id string) (types.Job, error) {
-			return q.Jobs.Get(ctx, id)
-		},
-		query.WithCollectionPaginationPairPrefix[sdk.AccAddress, uint64](customer))
-	return &types.QueryCustomerJobsResponse{Jobs: jobs, Pagination: next}, queryError(err)
+	next, err := q.JobSequences.Get(ctx, customer)
+	if err != nil && !errors.Is(err, collections.ErrNotFound) {
+		return nil, err
+	}
+	if len(req.Key) == 8 {
+		next = min(next, binary.BigEndian.Uint64(req.Key)+1)
+	} else if len(req.Key) != 0 {
+		return nil, status.Error(codes.InvalidArgument, "the page key is not one that this query returned")
+	}
+	out := &types.QueryCustomerJobsResponse{Pagination: &query.PageResponse{}}
+	for probes := 0; next > 0; probes++ {
+		next--
+		if probes == maxProbes || uint64(len(out.Jobs)) == req.Limit {
+			out.Pagination.NextKey = binary.BigEndian.AppendUint64(nil, next)
+			break
+		}
+		job, err := q.Jobs.Get(ctx, types.JobID(customer, next))
+		if errors.Is(err, collections.ErrNotFound) {
+			continue // pruned after its retention
+		}
+		if err != nil {
+			return nil, err
+		}
+		out.Jobs = append(out.Jobs, job)
+	}
+	return out, nil
 }
 
 // NodeJobs implements types.QueryServer.

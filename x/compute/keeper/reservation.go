@@ -38,12 +38,13 @@ func (k *Keeper) Release(ctx context.Context, addr sdk.AccAddress, promise strin
 	return k.settleNode(ctx, addr, n)
 }
 
-// settleNode writes a node after a promise ended, or retires it.
+// settleNode writes a node after a promise ended, or retires it. The node has
+// had its turn and goes to the back of the queue of its price.
 func (k *Keeper) settleNode(ctx context.Context, addr sdk.AccAddress, n types.Node) error {
 	if gone, err := k.retireIfIdle(ctx, addr, n); err != nil || gone {
 		return err
 	}
-	return k.setNode(ctx, addr, n)
+	return k.writeNode(ctx, addr, n, true)
 }
 
 // addReservation writes the promise and counts it in n, which the caller

@@ -194,7 +194,7 @@ func (k *Keeper) assign(ctx context.Context, params types.Params, job *types.Job
 	if err := k.addReservation(ctx, p.addr, &n, r); err != nil {
 		return err
 	}
-	if err := k.writeNode(ctx, p.addr, n, true); err != nil {
+	if err := k.setNode(ctx, p.addr, n); err != nil {
 		return err
 	}
 	if err := k.JobsByNode.Set(ctx, collections.Join(p.addr, job.Id)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/query"
 
 	"github.com/edgematrix/emc/x/compute/types"
 )
@@ -37,7 +38,9 @@ func TestEqualPricesAreServedInTurn(t *testing.T) {
 	var order []string
 	for range 16 {
 		f.block(1)
-		order = append(order, f.mustSubmit(submission(f.account("rich", 1_000_000))).Node)
+		res := f.mustSubmit(submission(customer))
+		order = append(order, res.Node)
+		require.NoError(t, f.cancel(customer.String(), res.Job))
 	}
 	seen := map[string]bool{}
 	for _, node := range order[:8] {
@@ -45,7 +48,6 @@ func TestEqualPricesAreServedInTurn(t *testing.T) {
 		seen[node] = true
 	}
 	require.Equal(t, order[:8], order[8:], "who waits longest is served first")
-	_ = customer
 }
 
 func TestScanIsBounded(t *testing.T) {
@@ -185,6 +187,13 @@ func TestQueriesAreCapped(t *testing.T) {
 	list, err := f.query.CustomerJobs(f.ctx, &types.QueryCustomerJobsRequest{Customer: customer.String()})
 	require.NoError(t, err)
 	require.Len(t, list.Jobs, 2)
+	require.Greater(t, list.Jobs[0].Sequence, list.Jobs[1].Sequence, "newest first")
+	first, err := f.query.CustomerJobs(f.ctx, &types.QueryCustomerJobsRequest{Customer: customer.String(), Pagination: &query.PageRequest{Limit: 1}})
+	require.NoError(t, err)
+	rest, err := f.query.CustomerJobs(f.ctx, &types.QueryCustomerJobsRequest{Customer: customer.String(), Pagination: &query.PageRequest{Key: first.Pagination.NextKey}})
+	require.NoError(t, err)
+	require.Equal(t, list.Jobs, append(first.Jobs, rest.Jobs...))
+	require.Empty(t, rest.Pagination.NextKey)
 	open, err := f.query.NodeJobs(f.ctx, &types.QueryNodeJobsRequest{Node: node})
 	require.NoError(t, err)
 	require.Len(t, open.Jobs, 2)

@@ -1606,7 +1606,7 @@ type QueryClient interface {
 	Apps(ctx context.Context, in *QueryAppsRequest, opts ...grpc.CallOption) (*QueryAppsResponse, error)
 	// Job returns one job and its escrow.
 	Job(ctx context.Context, in *QueryJobRequest, opts ...grpc.CallOption) (*QueryJobResponse, error)
-	// CustomerJobs lists a customer's jobs, oldest first.
+	// CustomerJobs lists a customer's jobs, newest first.
 	CustomerJobs(ctx context.Context, in *QueryCustomerJobsRequest, opts ...grpc.CallOption) (*QueryCustomerJobsResponse, error)
 	// NodeJobs lists the jobs of a node that are not closed.
 	NodeJobs(ctx context.Context, in *QueryNodeJobsRequest, opts ...grpc.CallOption) (*QueryNodeJobsResponse, error)
@@ -1750,7 +1750,7 @@ type QueryServer interface {
 	Apps(context.Context, *QueryAppsRequest) (*QueryAppsResponse, error)
 	// Job returns one job and its escrow.
 	Job(context.Context, *QueryJobRequest) (*QueryJobResponse, error)
-	// CustomerJobs lists a customer's jobs, oldest first.
+	// CustomerJobs lists a customer's jobs, newest first.
 	CustomerJobs(context.Context, *QueryCustomerJobsRequest) (*QueryCustomerJobsResponse, error)
 	// NodeJobs lists the jobs of a node that are not closed.
 	NodeJobs(context.Context, *QueryNodeJobsRequest) (*QueryNodeJobsResponse, error)
