@@ -83,7 +83,7 @@ func newChain(nodes int) (*chain, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if _, _, err := c.block(nil, 1); err != nil {
+	if _, _, err := c.block(nil); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -140,9 +140,9 @@ func (c *chain) genesis(nodes int) (map[string]json.RawMessage, error) {
 // block executes and commits one block and tells how much processor time that
 // took: on a machine that does other things as well, the clock on the wall
 // measures those.
-func (c *chain) block(txs [][]byte, passed int64) (time.Duration, *abci.ResponseFinalizeBlock, error) {
+func (c *chain) block(txs [][]byte) (time.Duration, *abci.ResponseFinalizeBlock, error) {
 	c.height++
-	c.time = c.time.Add(time.Duration(passed) * time.Second)
+	c.time = c.time.Add(time.Second)
 	runtime.GC() // the garbage of the block before is not this one's work
 	start := processorTime()
 	res, err := c.app.FinalizeBlock(&abci.RequestFinalizeBlock{Height: c.height, Time: c.time, Txs: txs})

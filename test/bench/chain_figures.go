@@ -69,7 +69,7 @@ func (c *chain) submitAgainstSend() (ratio, gas float64, err error) {
 			if err != nil {
 				return 0, 0, err
 			}
-			span, res, err := c.block(txs, 1)
+			span, res, err := c.block(txs)
 			if err != nil {
 				return 0, 0, err
 			}
@@ -90,11 +90,11 @@ func endBlocks(full, empty *chain) (float64, error) {
 	// one second apart, as on a live chain.
 	var busy, idle []time.Duration
 	for range 120 {
-		b, _, err := full.block(nil, 1)
+		b, _, err := full.block(nil)
 		if err != nil {
 			return 0, err
 		}
-		e, _, err := empty.block(nil, 1)
+		e, _, err := empty.block(nil)
 		if err != nil {
 			return 0, err
 		}

@@ -2,7 +2,9 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"cosmossdk.io/collections"
 	"cosmossdk.io/math"
@@ -11,6 +13,8 @@ import (
 
 	"github.com/edgematrix/emc/x/compute/types"
 )
+
+var jobPromise = types.JobPromise("")
 
 // CheckInvariants walks the whole state and returns the first rule that does
 // not hold. Tests and simulations call it after every step; no block does.
@@ -32,7 +36,7 @@ func (k *Keeper) checkEscrows(ctx context.Context) error {
 		if have.LT(j.Owed()) {
 			return true, fmt.Errorf("job %s (%s) owes %s, its escrow holds %s", id, types.StatusWord(j.Status), j.Owed(), have)
 		}
-		if j.Closed() && !j.Paid.Add(j.Refunded).IsEqual(j.MaxPrice) {
+		if j.Closed() && !j.Paid.Add(j.Refunded).Equal(j.MaxPrice) {
 			return true, fmt.Errorf("job %s paid %s and refunded %s of %s", id, j.Paid, j.Refunded, j.MaxPrice)
 		}
 		return false, nil
@@ -79,11 +83,11 @@ func (k *Keeper) checkReservations(ctx context.Context) error {
 			t.stake = math.ZeroInt()
 		}
 		totals[r.Node] = total{t.slots + r.Slots, t.power + r.Power, t.stake.Add(r.Stake)}
-		if len(r.Promise) > 4 && r.Promise[:4] == "job/" {
+		if strings.HasPrefix(r.Promise, jobPromise) {
 			jobs++
-			j, err := k.Jobs.Get(ctx, r.Promise[4:])
+			j, err := k.Jobs.Get(ctx, strings.TrimPrefix(r.Promise, jobPromise))
 			if err != nil || !j.Live() || j.Node != r.Node {
-				return true, fmt.Errorf("reservation %s on node %s has no live job (%v)", r.Promise, r.Node, err)
+				return true, errors.Join(fmt.Errorf("reservation %s on node %s has no live job", r.Promise, r.Node), err)
 			}
 		}
 		return false, nil
@@ -138,7 +142,7 @@ func (k *Keeper) checkListings(ctx context.Context) error {
 		for _, key := range n.Listing.Keys {
 			listed++
 			if has, err := k.PriceIndex.Has(ctx, collections.Join4(key, n.Listing.Price, n.Listing.Since, addr)); err != nil || !has {
-				return true, fmt.Errorf("node %s is not in the index under %s at %d (%v)", addr, key, n.Listing.Price, err)
+				return true, errors.Join(fmt.Errorf("node %s is not in the index under %s at %d", addr, key, n.Listing.Price), err)
 			}
 		}
 		return false, nil
@@ -162,7 +166,7 @@ func (k *Keeper) checkQueues(ctx context.Context) error {
 	err := k.Jobs.Walk(ctx, nil, func(id string, j types.Job) (bool, error) {
 		jobs++
 		if has, err := k.JobDeadlines.Has(ctx, collections.Join(j.Deadline, id)); err != nil || !has {
-			return true, fmt.Errorf("job %s is not queued for its deadline %d (%v)", id, j.Deadline, err)
+			return true, errors.Join(fmt.Errorf("job %s is not queued for its deadline %d", id, j.Deadline), err)
 		}
 		return false, nil
 	})
