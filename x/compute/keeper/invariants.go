@@ -36,7 +36,7 @@ func (k *Keeper) checkEscrows(ctx context.Context) error {
 		if have.LT(j.Owed()) {
 			return true, fmt.Errorf("job %s (%s) owes %s, its escrow holds %s", id, types.StatusWord(j.Status), j.Owed(), have)
 		}
-		if j.Closed() && !j.Paid.Add(j.Refunded).Equal(j.MaxPrice) {
+		if j.Closed() && !j.Paid.Amount.Add(j.Refunded.Amount).Equal(j.MaxPrice.Amount) {
 			return true, fmt.Errorf("job %s paid %s and refunded %s of %s", id, j.Paid, j.Refunded, j.MaxPrice)
 		}
 		return false, nil
