@@ -20,11 +20,11 @@ build: emcd emc-worker charlm ## Build emcd, emc-worker and the charlm app into 
 
 emcd:
 	@mkdir -p $(BUILD)
-	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BUILD)/emcd ./cmd/emcd
+	go build -ldflags '$(LDFLAGS)' -o $(BUILD)/emcd ./cmd/emcd
 
 emc-worker:
 	@mkdir -p $(BUILD)
-	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BUILD)/emc-worker ./cmd/emc-worker
+	go build -ldflags '$(LDFLAGS)' -o $(BUILD)/emc-worker ./cmd/emc-worker
 
 charlm:
 	@mkdir -p $(BUILD)

@@ -1,0 +1,18 @@
+// Command emc-worker sells a machine's computing power on the EMC network.
+package main
+
+import (
+	"os"
+
+	"github.com/edgematrix/emc/cmd/emc-worker/cmd"
+	"github.com/edgematrix/emc/worker/runtime/wasm"
+)
+
+func main() {
+	// Every job starts this binary again: nothing that only the command line
+	// needs is set up for that.
+	if len(os.Args) == 2 && os.Args[1] == cmd.WasmChild {
+		os.Exit(wasm.Child())
+	}
+	os.Exit(cmd.Execute())
+}

@@ -1,0 +1,81 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	dbm "github.com/cosmos/cosmos-db"
+	"github.com/spf13/cast"
+	"github.com/spf13/cobra"
+
+	"cosmossdk.io/log/v2"
+
+	"github.com/cosmos/cosmos-sdk/client"
+	"github.com/cosmos/cosmos-sdk/client/flags"
+	"github.com/cosmos/cosmos-sdk/server"
+	servertypes "github.com/cosmos/cosmos-sdk/server/types"
+	genutilcli "github.com/cosmos/cosmos-sdk/x/genutil/client/cli"
+	genutiltypes "github.com/cosmos/cosmos-sdk/x/genutil/types"
+
+	"github.com/edgematrix/emc/app"
+)
+
+// newApp opens the chain for the node and the maintenance commands.
+func newApp(logger log.Logger, db dbm.DB, appOpts servertypes.AppOptions) servertypes.Application {
+	return app.New(logger, db, true, appOpts, server.DefaultBaseappOptions(appOpts)...)
+}
+
+// exportApp writes the state at a height; -1 is the last.
+func exportApp(
+	logger log.Logger, db dbm.DB, height int64, forZeroHeight bool, jailAllowed []string,
+	appOpts servertypes.AppOptions, modules []string,
+) (servertypes.ExportedApp, error) {
+	if cast.ToString(appOpts.Get(flags.FlagHome)) == "" {
+		return servertypes.ExportedApp{}, errors.New("the application's home is not set: give --home")
+	}
+	chain := app.New(logger, db, height == -1, appOpts, server.DefaultBaseappOptions(appOpts)...)
+	if height != -1 {
+		if err := chain.LoadHeight(height); err != nil {
+			return servertypes.ExportedApp{}, fmt.Errorf("load height %d (it may have been pruned): %w", height, err)
+		}
+	}
+	return chain.ExportAppStateAndValidators(forZeroHeight, jailAllowed, modules)
+}
+
+// needGenesis makes cmd and its subcommands say what to do in a home without a
+// genesis; the SDK would panic there.
+func needGenesis(cmd *cobra.Command) {
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		file := server.GetServerContextFromCmd(cmd).Config.GenesisFile()
+		if _, err := os.Stat(file); err != nil {
+			return fmt.Errorf("%w: this home holds no chain yet: run `emcd init` and put the network's genesis.json there, "+
+				"or name the right --home; for a network on this machine run `emcd localnet start`", err)
+		}
+		return nil
+	}
+	for _, sub := range cmd.Commands() {
+		needGenesis(sub)
+	}
+}
+
+// initCmd is the SDK's init with the chain's own limits on blocks.
+func initCmd(chain *app.App, home string) *cobra.Command {
+	cmd := genutilcli.InitCmd(chain.BasicManager(), home)
+	write := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := write(cmd, args); err != nil {
+			return err
+		}
+		file := server.GetServerContextFromCmd(cmd).Config.SetRoot(client.GetClientContextFromCmd(cmd).HomeDir).GenesisFile()
+		genesis, err := genutiltypes.AppGenesisFromFile(file)
+		if err != nil {
+			return err
+		}
+		keys := genesis.Consensus.Params.Validator.PubKeyTypes
+		genesis.Consensus.Params = app.DefaultConsensusParams()
+		genesis.Consensus.Params.Validator.PubKeyTypes = keys
+		return genesis.SaveAs(file)
+	}
+	return cmd
+}

@@ -1,0 +1,108 @@
+package transfer
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
+	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
+	"github.com/libp2p/go-libp2p/p2p/security/noise"
+	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/libp2p/go-libp2p/x/rate"
+)
+
+// Bounds on the connections of one host. Above connHigh the connection manager closes idle ones, those of strangers
+// first, because a Server protects the peers that it serves.
+const (
+	connLow         = 192
+	connHigh        = 256
+	connMost        = 384
+	connPerAddress  = 64 // one office or mobile network may hide many customers behind an address
+	newConnsPerSec  = 2
+	newConnsBurst   = 128
+	streamsMost     = 2048
+	memoryMostBytes = 256 << 20
+)
+
+// NewHost makes a libp2p host that speaks TCP with Noise, and QUIC. It neither relays nor announces itself, and its
+// connections, streams and memory are bounded. listenAddrs are multiaddresses, such as /ip4/0.0.0.0/tcp/4001 and
+// /ip4/0.0.0.0/udp/4001/quic-v1; without any, the host only dials, as a customer's does. The caller closes it.
+func NewHost(ctx context.Context, priv crypto.PrivKey, listenAddrs []string) (host.Host, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if _, err := pubKeyOf(priv.GetPublic()); err != nil {
+		return nil, fmt.Errorf("host key: %w", err)
+	}
+	resources, err := newResourceManager()
+	if err != nil {
+		return nil, err
+	}
+	conns, err := connmgr.NewConnManager(connLow, connHigh, connmgr.WithGracePeriod(20*time.Second))
+	if err != nil {
+		return nil, err
+	}
+	opts := []libp2p.Option{
+		libp2p.Identity(priv),
+		libp2p.Security(noise.ID, noise.New),
+		libp2p.Transport(tcp.NewTCPTransport),
+		libp2p.Transport(quic.NewTransport),
+		libp2p.ResourceManager(resources),
+		libp2p.ConnectionManager(conns),
+		libp2p.UserAgent("emc/1"),
+		libp2p.DisableRelay(),
+		libp2p.DisableMetrics(),
+		libp2p.DisableIdentifyAddressDiscovery(),
+		libp2p.Ping(false),
+	}
+	if len(listenAddrs) == 0 {
+		opts = append(opts, libp2p.NoListenAddrs)
+	} else {
+		opts = append(opts, libp2p.ListenAddrStrings(listenAddrs...))
+	}
+	h, err := libp2p.New(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("libp2p host on %v: %w", listenAddrs, err)
+	}
+	return h, nil
+}
+
+func newResourceManager() (network.ResourceManager, error) {
+	scaling := rcmgr.DefaultLimits
+	libp2p.SetDefaultServiceLimits(&scaling)
+	limits := rcmgr.PartialLimitConfig{System: rcmgr.ResourceLimits{
+		Conns: connMost, ConnsInbound: connMost, Streams: streamsMost, StreamsInbound: streamsMost, Memory: memoryMostBytes,
+	}}.Build(scaling.AutoScale())
+	loopback4, loopback6 := netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")
+	perAddress := rate.Limit{RPS: newConnsPerSec, Burst: newConnsBurst}
+	return rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits),
+		rcmgr.WithMetricsDisabled(),
+		rcmgr.WithLimitPerSubnet(
+			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: connPerAddress}},
+			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: connPerAddress}},
+		),
+		rcmgr.WithConnRateLimiters(&rate.Limiter{
+			NetworkPrefixLimits: []rate.PrefixLimit{{Prefix: loopback4}, {Prefix: loopback6}},
+			SubnetRateLimiter: rate.SubnetLimiter{
+				IPv4SubnetLimits: []rate.SubnetLimit{{PrefixLength: 32, Limit: perAddress}},
+				IPv6SubnetLimits: []rate.SubnetLimit{{PrefixLength: 56, Limit: perAddress}},
+				GracePeriod:      time.Minute,
+			},
+		}))
+}
+
+// Endpoints returns the host's own addresses as strings that a customer can dial, without its peer id.
+func Endpoints(h host.Host) []string {
+	var out []string
+	for _, a := range h.Addrs() {
+		out = append(out, a.String())
+	}
+	return out
+}

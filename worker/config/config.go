@@ -1,0 +1,198 @@
+// Package config holds the worker's settings: defaults, the file config.toml,
+// and what the environment (EMC_WORKER_*) changes. A key that nobody knows is
+// an error that names it: a misspelt setting must not be ignored.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"strings"
+	"time"
+
+	ma "github.com/multiformats/go-multiaddr"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/edgematrix/emc/pkg/amount"
+	_ "github.com/edgematrix/emc/pkg/bech32" // addresses below are read with EMC's prefix
+	computetypes "github.com/edgematrix/emc/x/compute/types"
+)
+
+// Config is everything that an operator can set.
+type Config struct {
+	Chain   Chain   `koanf:"chain"`
+	Offer   Offer   `koanf:"offer"`
+	Network Network `koanf:"network"`
+	Storage Storage `koanf:"storage"`
+	Log     Log     `koanf:"log"`
+	Metrics Metrics `koanf:"metrics"`
+}
+
+// Chain names the chain and the way to it.
+type Chain struct {
+	ID            string  `koanf:"id"`
+	RPC           string  `koanf:"rpc"`
+	GasPrices     string  `koanf:"gas_prices"`
+	GasAdjustment float64 `koanf:"gas_adjustment"`
+	FeeGranter    string  `koanf:"fee_granter"`
+}
+
+// Offer is what the node sells; the operator's transaction carries it.
+type Offer struct {
+	Price    string   `koanf:"price"`
+	Slots    uint32   `koanf:"slots"`
+	Region   string   `koanf:"region"`
+	Apps     []string `koanf:"apps"`
+	Runtimes []string `koanf:"runtimes"`
+}
+
+// Network is where customers reach the node.
+type Network struct {
+	Listen []string `koanf:"listen"`
+	// Announce replaces the addresses that the node publishes.
+	Announce []string `koanf:"announce"`
+}
+
+// Storage bounds what jobs may keep on the disk. Sizes such as 32GiB.
+type Storage struct {
+	MaxBytes       string        `koanf:"max_bytes"`
+	MaxJobBytes    string        `koanf:"max_job_bytes"`
+	AppsBytes      string        `koanf:"apps_bytes"`
+	RetainOutputs  time.Duration `koanf:"retain_outputs"`
+	RetainAccepted time.Duration `koanf:"retain_accepted"`
+	RetainLogs     time.Duration `koanf:"retain_logs"`
+}
+
+// Log says how the daemon speaks.
+type Log struct {
+	Level  string `koanf:"level"`
+	Format string `koanf:"format"`
+}
+
+// Metrics is the optional Prometheus address.
+type Metrics struct {
+	Address string `koanf:"address"`
+}
+
+// Default returns the settings of a new worker, without a chain.
+func Default() Config {
+	return Config{
+		Chain:   Chain{RPC: "http://127.0.0.1:26657", GasPrices: "0.01uemc", GasAdjustment: 1.5},
+		Offer:   Offer{Price: "0.36emc", Slots: 1, Apps: []string{}, Runtimes: []string{"wasm"}},
+		Network: Network{Listen: []string{"/ip4/0.0.0.0/tcp/4600", "/ip4/0.0.0.0/udp/4600/quic-v1"}, Announce: []string{}},
+		Storage: Storage{
+			MaxBytes: "32GiB", MaxJobBytes: "8GiB", AppsBytes: "8GiB",
+			RetainOutputs: 7 * 24 * time.Hour, RetainAccepted: time.Hour, RetainLogs: 30 * 24 * time.Hour,
+		},
+		Log: Log{Level: "info", Format: "text"},
+	}
+}
+
+// ChainIDPattern is the form of a chain id.
+var chainIDPattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,49}$`)
+
+// Validate checks every setting, and names each that is wrong.
+func (c Config) Validate() error {
+	var errs []error
+	fail := func(key, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: %s", key, fmt.Sprintf(format, args...)))
+	}
+	if c.Chain.ID == "" {
+		fail("chain.id", "is empty; give the id of the chain that this worker serves")
+	} else if !chainIDPattern.MatchString(c.Chain.ID) {
+		fail("chain.id", "%q is not a chain id", c.Chain.ID)
+	}
+	if c.Chain.RPC == "" {
+		fail("chain.rpc", "is empty; give the URL of a node of the chain, such as http://127.0.0.1:26657")
+	}
+	if _, err := c.Chain.Prices(); err != nil {
+		fail("chain.gas_prices", "%v", err)
+	}
+	if c.Chain.GasAdjustment < 1 || c.Chain.GasAdjustment > 10 {
+		fail("chain.gas_adjustment", "%v is not between 1 and 10", c.Chain.GasAdjustment)
+	}
+	if c.Chain.FeeGranter != "" {
+		if _, err := sdk.AccAddressFromBech32(c.Chain.FeeGranter); err != nil {
+			fail("chain.fee_granter", "%q is not an address: %v", c.Chain.FeeGranter, err)
+		}
+	}
+	if _, err := c.Offer.Chain(computetypes.Hardware{}); err != nil {
+		fail("offer", "%v", err)
+	}
+	for _, r := range c.Offer.Runtimes {
+		if r != "wasm" {
+			fail("offer.runtimes", "%q is not a runtime of this worker; it has: wasm", r)
+		}
+	}
+	errs = append(errs, c.Network.validate()...)
+	errs = append(errs, c.Storage.validate()...)
+	switch c.Log.Level {
+	case "debug", "info", "warn", "error":
+	default:
+		fail("log.level", "%q is none of debug, info, warn, error", c.Log.Level)
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		fail("log.format", "%q is neither text nor json", c.Log.Format)
+	}
+	if c.Metrics.Address != "" {
+		if _, _, err := net.SplitHostPort(c.Metrics.Address); err != nil {
+			fail("metrics.address", "%q is not HOST:PORT", c.Metrics.Address)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Prices parses the gas prices.
+func (c Chain) Prices() (sdk.DecCoins, error) { return amount.ParsePrices(c.GasPrices) }
+
+// Chain returns the offer as the chain knows it, for a machine with the given
+// hardware, and checks it.
+func (o Offer) Chain(h computetypes.Hardware) (computetypes.Offer, error) {
+	price, err := amount.ParseCoin(o.Price)
+	if err != nil {
+		return computetypes.Offer{}, fmt.Errorf("price: %w", err)
+	}
+	out := computetypes.Offer{
+		Hardware: h, Region: strings.ToUpper(o.Region), Slots: o.Slots, SlotHourPrice: price,
+		Apps: o.Apps, Runtimes: o.Runtimes,
+	}
+	return out, out.Validate()
+}
+
+func (n Network) validate() []error {
+	var errs []error
+	if len(n.Listen) == 0 {
+		errs = append(errs, errors.New("network.listen: is empty; customers could not reach this worker"))
+	}
+	for _, a := range n.Listen {
+		if _, err := ma.NewMultiaddr(a); err != nil {
+			errs = append(errs, fmt.Errorf("network.listen: %q is not a multiaddress such as /ip4/0.0.0.0/tcp/4600: %w", a, err))
+		}
+	}
+	if err := computetypes.ValidateEndpoints(n.Announce); err != nil {
+		errs = append(errs, fmt.Errorf("network.announce: %w", err))
+	}
+	return errs
+}
+
+func (s Storage) validate() []error {
+	var errs []error
+	for _, v := range []struct{ key, value string }{
+		{"max_bytes", s.MaxBytes}, {"max_job_bytes", s.MaxJobBytes}, {"apps_bytes", s.AppsBytes},
+	} {
+		if _, err := ParseBytes(v.value); err != nil {
+			errs = append(errs, fmt.Errorf("storage.%s: %w", v.key, err))
+		}
+	}
+	for _, v := range []struct {
+		key   string
+		value time.Duration
+	}{{"retain_outputs", s.RetainOutputs}, {"retain_accepted", s.RetainAccepted}, {"retain_logs", s.RetainLogs}} {
+		if v.value < 0 {
+			errs = append(errs, fmt.Errorf("storage.%s: %s is negative", v.key, v.value))
+		}
+	}
+	return errs
+}

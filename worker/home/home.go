@@ -1,0 +1,129 @@
+// Package home knows the layout of a worker's directory.
+//
+//	config.toml      settings
+//	node_key.json    the node's key, readable by its user alone
+//	lock             held by the one daemon of this directory
+//	drain            there while the worker takes no new work
+//	control.sock     the running daemon's ear
+//	spool.db         messages on their way to the chain
+//	earnings.jsonl   one line for each job that was paid
+//	store/           jobs and apps (worker/jobstore)
+//	cache/wasm/      compiled code
+package home
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Home is the absolute path of a worker's directory.
+type Home string
+
+// New makes the path absolute.
+func New(dir string) (Home, error) {
+	if strings.TrimSpace(dir) == "" {
+		return "", errors.New("the home directory is empty; give one with --home")
+	}
+	abs, err := filepath.Abs(dir)
+	return Home(abs), err
+}
+
+func (h Home) file(names ...string) string {
+	return filepath.Join(append([]string{string(h)}, names...)...)
+}
+
+// The parts of a home.
+func (h Home) Config() string    { return h.file("config.toml") }
+func (h Home) Key() string       { return h.file("node_key.json") }
+func (h Home) Drain() string     { return h.file("drain") }
+func (h Home) Socket() string    { return h.file("control.sock") }
+func (h Home) Spool() string     { return h.file("spool.db") }
+func (h Home) Earnings() string  { return h.file("earnings.jsonl") }
+func (h Home) Store() string     { return h.file("store") }
+func (h Home) WasmCache() string { return h.file("cache", "wasm") }
+
+// Make makes the directory, for its user alone.
+func (h Home) Make() error {
+	if err := os.MkdirAll(string(h), 0o700); err != nil {
+		return fmt.Errorf("the home directory %s cannot be made: %w; choose another with --home", h, err)
+	}
+	return nil
+}
+
+// Check says whether the directory is there, belongs to us, and is closed to
+// others: they could put another key or program in place.
+func (h Home) Check() error {
+	st, err := os.Stat(string(h))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no worker at %s; run `emc-worker init`, or give its directory with --home", h)
+	}
+	if err != nil {
+		return err
+	}
+	if !st.IsDir() {
+		return fmt.Errorf("%s is not a directory; give the worker's directory with --home", h)
+	}
+	if st.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%s is open to other users (mode %o); run: chmod 700 %s", h, st.Mode().Perm(), h)
+	}
+	var own unix.Stat_t
+	if err := unix.Stat(string(h), &own); err == nil && int(own.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to another user; run the worker as its owner", h)
+	}
+	return nil
+}
+
+// Lock takes the directory for one daemon. The kernel gives it back when the
+// process ends in whatever way.
+func (h Home) Lock() (unlock func(), err error) {
+	f, err := os.OpenFile(h.file("lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		pid, _ := os.ReadFile(f.Name())
+		f.Close()
+		return nil, fmt.Errorf("%w: process %s serves %s; stop it first, or give this one another --home", ErrLocked, strings.TrimSpace(string(pid)), h)
+	}
+	if err := f.Truncate(0); err == nil {
+		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	}
+	return func() { f.Close() }, nil
+}
+
+// ErrLocked says that a daemon serves the directory.
+var ErrLocked = errors.New("another emc-worker is running")
+
+// Running tells whether a daemon serves the directory now.
+func (h Home) Running() bool {
+	f, err := os.OpenFile(h.file("lock"), os.O_RDONLY, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) != nil
+}
+
+// Draining tells whether the worker is to take no new work.
+func (h Home) Draining() bool {
+	_, err := os.Stat(h.Drain())
+	return err == nil
+}
+
+// SetDraining changes that, for now and after every restart.
+func (h Home) SetDraining(on bool) error {
+	if !on {
+		if err := os.Remove(h.Drain()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	return os.WriteFile(h.Drain(), nil, 0o600)
+}
