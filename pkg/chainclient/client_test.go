@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"cosmossdk.io/math"
 
@@ -189,4 +192,18 @@ func TestSignedBytesVerify(t *testing.T) {
 	back, err := c.TxConfig.TxJSONDecoder()(unsigned)
 	require.NoError(t, err)
 	require.Equal(t, d.Messages, back.GetMsgs())
+}
+
+func TestWords(t *testing.T) {
+	for raw, want := range map[string]string{
+		"rpc error: code = Unknown desc = rpc error: code = Unknown desc = failed to execute message; message index: 0: node emc1x; " +
+			"retire it with when_idle: the node has work that is not finished [/src/x/compute/keeper/msg_node.go:82] with gas used: '34859': unknown request": "node emc1x; retire it with when_idle: the node has work that is not finished",
+		"insufficient fees; got:  required: 5uemc: insufficient fee": "insufficient fees; got:  required: 5uemc: insufficient fee",
+		"out of gas with gas used: '7'":                              "out of gas",
+	} {
+		require.Equal(t, want, Words(raw))
+	}
+	err := refusal{status.Error(codes.Unknown, "failed to execute message; message index: 3: no")}
+	require.Equal(t, "no", err.Error())
+	require.True(t, IsRefusal(fmt.Errorf("wrapped: %w", err)))
 }

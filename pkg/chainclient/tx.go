@@ -23,6 +23,9 @@ func (c *Client) Simulate(ctx context.Context, d Draft, s Signer) (uint64, error
 		return 0, err
 	}
 	r, err := txtypes.NewServiceClient(c.Conn()).Simulate(ctx, &txtypes.SimulateRequest{TxBytes: bytes})
+	if err != nil && IsRefusal(err) {
+		return 0, refusal{err}
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -63,7 +66,7 @@ type Rejection struct {
 
 // Error implements error.
 func (r *Rejection) Error() string {
-	return fmt.Sprintf("%s (%s %d)", strings.TrimSpace(r.Words), r.Codespace, r.Code)
+	return fmt.Sprintf("%s (%s %d)", Words(r.Words), r.Codespace, r.Code)
 }
 
 // Is compares with the SDK's registered errors by codespace and code.

@@ -31,7 +31,7 @@ type fakeWorker struct {
 	end  string
 	code int64
 	// lie changes what is handed out after the receipt was made.
-	lie func(w *fakeWorker)
+	lie func(w *fakeWorker, r *types.Receipt)
 	// stall, when not nil, is called instead of taking an input; the upload fails when it returns.
 	stall func(ctx context.Context)
 	// hold, when not nil, is waited for while the job runs.
@@ -49,6 +49,7 @@ type fakeWorker struct {
 	started bool
 	known   types.Job
 	done    chan struct{}
+	free    sync.Once
 }
 
 // addWorker registers a node and serves it until the test ends.
@@ -68,12 +69,28 @@ func addWorker(t *testing.T, chain *fakeChain, w *fakeWorker) *fakeWorker {
 	served := make(chan error, 1)
 	go func() { served <- transfer.Serve(ctx, h, w) }()
 	t.Cleanup(func() {
+		w.release()
 		cancel()
 		require.NoError(t, <-served)
 		require.NoError(t, h.Close())
 	})
 	addNode(chain, w.address, key.PubKey().Bytes(), transfer.Endpoints(h))
 	return w
+}
+
+// release lets the held job end, and waits for that when there is one.
+func (w *fakeWorker) release() {
+	w.free.Do(func() {
+		if w.hold != nil {
+			close(w.hold)
+		}
+	})
+	w.mu.Lock()
+	started := w.started
+	w.mu.Unlock()
+	if started {
+		<-w.done
+	}
 }
 
 func addNode(chain *fakeChain, address string, pub []byte, endpoints []string) {
@@ -192,7 +209,7 @@ func (w *fakeWorker) run(id string) {
 		Usage: types.Usage{WallMilliseconds: 1500},
 	}
 	if w.lie != nil {
-		w.lie(w)
+		w.lie(w, receipt)
 	}
 	w.chain.change(id, func(j *types.Job) {
 		j.Status, j.Receipt, j.Paid = types.JOB_STATUS_FINISHED, receipt, types.Uemc(math.NewInt(5_000))

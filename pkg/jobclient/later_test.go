@@ -47,8 +47,7 @@ func TestLogsAndFetchAfterTheJobIsGone(t *testing.T) {
 
 func TestSubmitStatusCancel(t *testing.T) {
 	f := newFixture(t)
-	w := addWorker(t, f.chain, &fakeWorker{hold: make(chan struct{})})
-	t.Cleanup(func() { close(w.hold); <-w.done })
+	addWorker(t, f.chain, &fakeWorker{hold: make(chan struct{})})
 	s, err := f.client.Submit(f.ctx, f.request(), jobclient.Options{})
 	require.NoError(t, err, f.words)
 	require.Equal(t, "SubmitJob", f.chain.kinds())

@@ -67,13 +67,16 @@ func TestRunTellsHowTheProgramFailed(t *testing.T) {
 // A worker that hands out something else than its receipt names is never accepted, and nothing of it gets the name of an
 // output.
 func TestRunNeverAcceptsAnotherResult(t *testing.T) {
-	for name, lie := range map[string]func(*fakeWorker){
-		"result": func(w *fakeWorker) {
+	for name, lie := range map[string]func(*fakeWorker, *types.Receipt){
+		"result": func(w *fakeWorker, _ *types.Receipt) {
 			w.result = []byte(strings.Replace(string(w.result), `"wall_millis":1500`, `"wall_millis":1501`, 1))
 		},
-		"salt": func(w *fakeWorker) { w.salt[9]++ },
-		"log":  func(w *fakeWorker) { w.log = append([]byte("x"), w.log[1:]...) },
-		"output": func(w *fakeWorker) {
+		"salt":                     func(w *fakeWorker, _ *types.Receipt) { w.salt[9]++ },
+		"log":                      func(w *fakeWorker, _ *types.Receipt) { w.log = append([]byte("x"), w.log[1:]...) },
+		"log of the receipt":       func(_ *fakeWorker, r *types.Receipt) { r.LogDigest = make([]byte, 32) },
+		"exit code of the receipt": func(_ *fakeWorker, r *types.Receipt) { r.ExitCode = 1 },
+		"reason of the receipt":    func(_ *fakeWorker, r *types.Receipt) { r.Reason = types.EXIT_REASON_DEADLINE },
+		"output": func(w *fakeWorker, _ *types.Receipt) {
 			for sum, out := range w.outputs {
 				w.outputs[sum] = append([]byte("x"), out[1:]...)
 			}
@@ -141,7 +144,7 @@ func TestLeaveAndAttach(t *testing.T) {
 	again := f.newClient()
 	rec, err := again.Store.Load(f.chain.only()[:6])
 	require.NoError(t, err)
-	close(w.hold)
+	w.release()
 	_, err = again.Attach(f.ctx, rec, jobclient.Options{})
 	require.NoError(t, err, f.words)
 	f.requireOutputs()
@@ -198,8 +201,7 @@ func TestJobsThatEndWithoutAResult(t *testing.T) {
 	} {
 		t.Run(types.StatusWord(status), func(t *testing.T) {
 			f := newFixture(t)
-			w := addWorker(t, f.chain, &fakeWorker{hold: make(chan struct{})})
-			t.Cleanup(func() { close(w.hold); <-w.done })
+			addWorker(t, f.chain, &fakeWorker{hold: make(chan struct{})})
 			go func() {
 				f.eventually("working")
 				f.chain.change(f.chain.only(), func(j *types.Job) { closed(j, status, 2_500, reason) })
@@ -270,15 +272,14 @@ func TestSilentChain(t *testing.T) {
 			f.eventually("does not answer")
 			f.chain.silence("")
 			f.eventually("answers again")
-			close(w.hold)
+			w.release()
 		}()
 		_, err := f.run()
 		require.NoError(t, err, f.words)
 	})
 	t.Run("for good", func(t *testing.T) {
 		f := newFixture(t)
-		w := addWorker(t, f.chain, &fakeWorker{hold: make(chan struct{})})
-		t.Cleanup(func() { close(w.hold); <-w.done })
+		addWorker(t, f.chain, &fakeWorker{hold: make(chan struct{})})
 		go func() { f.eventually("working"); f.chain.silence("connection refused") }()
 		_, err := f.run()
 		require.ErrorContains(t, err, "the chain has not answered")
@@ -286,8 +287,7 @@ func TestSilentChain(t *testing.T) {
 	})
 	t.Run("about a deadline", func(t *testing.T) {
 		f := newFixture(t)
-		w := addWorker(t, f.chain, &fakeWorker{hold: make(chan struct{})})
-		t.Cleanup(func() { close(w.hold); <-w.done })
+		addWorker(t, f.chain, &fakeWorker{hold: make(chan struct{})})
 		go func() {
 			f.eventually("working")
 			f.chain.change(f.chain.only(), func(j *types.Job) { j.Deadline = 1 })

@@ -119,13 +119,17 @@ func (c *Client) prepare(o *order, q Quote) (*Record, *types.MsgSubmitJob, error
 // submit keeps the record, then sends. The folder is removed again only when it is certain that no block holds the
 // submission.
 func (c *Client) submit(ctx context.Context, rec *Record, msg *types.MsgSubmitJob) error {
-	if err := error(nil); err != nil {
+	if err := c.Store.Create(rec); err != nil {
 		return err
 	}
 	c.Console.Say("Submitting …")
 	tx, err := c.Wallet.Send(ctx, msg, func(hash string) error {
 		rec.SubmitTx = hash
-		return c.Store.Save(rec)
+		if err := c.Store.Save(rec); err != nil {
+			rec.SubmitTx = "" // nothing is sent without it
+			return err
+		}
+		return nil
 	})
 	if err != nil {
 		if refused := (*TxError)(nil); errors.As(err, &refused) || errors.Is(err, ErrVoid) || rec.SubmitTx == "" {

@@ -164,17 +164,23 @@ func (c *chain) block(txs [][]byte) (time.Duration, *abci.ResponseFinalizeBlock,
 // txs signs one transaction of each sender.
 func (c *chain) txs(message func(sender int) sdk.Msg) ([][]byte, error) {
 	out := make([][]byte, senders)
-	fee := sdk.NewCoins(types.Uemc(sdkmath.NewInt(gasLimit / 100)))
 	for i := range out {
-		tx, err := simtestutil.GenSignedMockTx(c.rand, c.app.TxConfig(), []sdk.Msg{message(i)}, fee, gasLimit, benchChain,
-			[]uint64{c.numbers[i]}, []uint64{c.sequence[i]}, c.keys[i])
-		if err != nil {
-			return nil, err
-		}
-		c.sequence[i]++
-		if out[i], err = c.app.TxConfig().TxEncoder()(tx); err != nil {
+		var err error
+		if out[i], err = c.tx(i, message(i)); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// tx signs a sender's next transaction.
+func (c *chain) tx(i int, message sdk.Msg) ([]byte, error) {
+	fee := sdk.NewCoins(types.Uemc(sdkmath.NewInt(gasLimit / 100)))
+	tx, err := simtestutil.GenSignedMockTx(c.rand, c.app.TxConfig(), []sdk.Msg{message}, fee, gasLimit, benchChain,
+		[]uint64{c.numbers[i]}, []uint64{c.sequence[i]}, c.keys[i])
+	if err != nil {
+		return nil, err
+	}
+	c.sequence[i]++
+	return c.app.TxConfig().TxEncoder()(tx)
 }

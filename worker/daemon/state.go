@@ -37,6 +37,7 @@ func (d *Daemon) onBlock(ctx context.Context, h chainclient.Head) {
 	if time.Since(s.rulesAt) > rulesInterval {
 		if rules, err := d.chain.Params(ctx); err == nil {
 			s.rules, s.rulesAt = rules, time.Now()
+			d.pinApps(ctx)
 		} else if ctx.Err() == nil {
 			d.log.Warn("the chain's rules cannot be read", "error", err)
 		}

@@ -64,3 +64,22 @@ func (d *Daemon) lookup(ctx context.Context, id string) (jobstore.ChainJob, erro
 	}
 	return out, nil
 }
+
+// pinApps keeps the artifacts of the apps that this worker offers by name: a
+// customer of theirs should never have to upload one.
+func (d *Daemon) pinApps(ctx context.Context) {
+	var digests []job.Digest
+	for _, id := range d.opts.Config.Offer.Apps {
+		app, err := d.chain.App(ctx, id)
+		if errors.Is(err, chainclient.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return // what is pinned stays so
+		}
+		if digest, err := job.ParseDigest(app.Digest); err == nil {
+			digests = append(digests, digest)
+		}
+	}
+	d.store.PinApps(digests...)
+}

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -237,32 +236,4 @@ func (l *Loop) view(id string, j *computetypes.Job, s jobstore.Job, waiting map[
 		v.Local.Refusal = l.refusal(j, s)
 	}
 	return v
-}
-
-// refusal says in words why a job cannot be run on this machine.
-func (l *Loop) refusal(j *computetypes.Job, s jobstore.Job) string {
-	if _, ok := l.cfg.Runtimes[j.Runtime]; !ok {
-		return fmt.Sprintf("this worker has no runtime %q", j.Runtime)
-	}
-	if !live(s.Phase) {
-		return ""
-	}
-	spec, err := l.cfg.Store.Spec(s.ID)
-	if err != nil {
-		l.cfg.Logger.Error("a job's specification cannot be read", "job", s.ID, "error", err)
-		return "the worker cannot read the job's specification any more"
-	}
-	if most := l.cfg.SlotMemory(); most > 0 && spec.Limits.MemoryBytes > most {
-		return fmt.Sprintf("the job may use %d bytes of memory, a slot of this worker has %d", spec.Limits.MemoryBytes, most)
-	}
-	return ""
-}
-
-func has(d Decision, a Action) bool {
-	for _, b := range d.Actions {
-		if a == b {
-			return true
-		}
-	}
-	return false
 }

@@ -78,7 +78,7 @@ func prepare(cmd *cobra.Command, args []string, clientCtx client.Context) error 
 	if err := client.SetCmdClientContextHandler(clientCtx, cmd); err != nil {
 		return err
 	}
-	if err := network.EnsureCometConfig(clientCtx.HomeDir); err != nil {
+	if err := network.EnsureConfig(clientCtx.HomeDir); err != nil {
 		return err
 	}
 	serverCtx, err := server.InterceptConfigsAndCreateContext(

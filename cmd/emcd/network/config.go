@@ -39,19 +39,30 @@ func AppConfig() *serverconfig.Config {
 	return cfg
 }
 
-// EnsureCometConfig writes config.toml into a home that has none. The SDK would
-// write one too, but takes our one-second blocks for CometBFT's default and
-// replaces them by five seconds.
-func EnsureCometConfig(home string) error {
-	path := filepath.Join(home, "config", "config.toml")
-	if _, err := os.Stat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return err
+// EnsureConfig writes config.toml and app.toml into a home that lacks them. The
+// SDK would write them too, but takes our one-second blocks for CometBFT's
+// default and replaces them by five seconds, and lets the empty defaults of
+// `start`'s flags replace our gas price and query limit.
+func EnsureConfig(home string) error {
+	comet, app := filepath.Join(home, "config", "config.toml"), filepath.Join(home, "config", "app.toml")
+	if exists(comet) && exists(app) {
+		return nil
 	}
 	for _, dir := range []string{"config", "data"} {
 		if err := os.MkdirAll(filepath.Join(home, dir), 0o700); err != nil {
 			return fmt.Errorf("cannot use %s as the home directory: %w", home, err)
 		}
 	}
-	cmtcfg.WriteConfigFile(path, CometConfig())
+	if !exists(comet) {
+		cmtcfg.WriteConfigFile(comet, CometConfig())
+	}
+	if !exists(app) {
+		serverconfig.WriteConfigFile(app, AppConfig())
+	}
 	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }

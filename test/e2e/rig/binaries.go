@@ -1,0 +1,73 @@
+package rig
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Binaries is the folder with emcd, emc-worker and charlm.wasm.
+type Binaries string
+
+// Emcd is the path of the chain's binary.
+func (b Binaries) Emcd() string { return filepath.Join(string(b), "emcd") }
+
+// Worker is the path of the worker's binary.
+func (b Binaries) Worker() string { return filepath.Join(string(b), "emc-worker") }
+
+// Charlm is the path of the language model's module.
+func (b Binaries) Charlm() string { return filepath.Join(string(b), "charlm.wasm") }
+
+// Check says what is missing.
+func (b Binaries) Check() error {
+	for _, path := range []string{b.Emcd(), b.Worker(), b.Charlm()} {
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("%w; `make build` makes it", err)
+		}
+	}
+	return nil
+}
+
+// Build makes the three artefacts from the sources at root, as their users do:
+// without cgo.
+func Build(ctx context.Context, root string, into Binaries) error {
+	for _, one := range []struct{ out, pkg, env string }{
+		{into.Emcd(), "./cmd/emcd", ""},
+		{into.Worker(), "./cmd/emc-worker", ""},
+		{into.Charlm(), "./apps/charlm", wasip1},
+	} {
+		if err := GoBuild(ctx, root, one.out, one.pkg, strings.Fields(one.env)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const wasip1 = "GOOS=wasip1 GOARCH=wasm"
+
+// BuildGuest compiles a program for the wasm runtime.
+func BuildGuest(ctx context.Context, root, out, pkg string) error {
+	return GoBuild(ctx, root, out, pkg, strings.Fields(wasip1)...)
+}
+
+// GoBuild compiles one package with the flags of the Makefile, so that both
+// find the other's work in the build cache.
+func GoBuild(ctx context.Context, root, out, pkg string, env ...string) error {
+	args := []string{"build", "-ldflags", "-s -w", "-o", out, pkg}
+	if len(env) > 0 {
+		args = append([]string{"build", "-trimpath"}, args[1:]...) // the module's digest must not depend on the folder
+	}
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = root
+	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", pkg, err, text)
+	}
+	return nil
+}
