@@ -16,7 +16,7 @@ import (
 // the job is on another node or over.
 func (c *Client) deliver(ctx context.Context, rec *Record, j types.Job) (types.Job, error) {
 	return c.during(ctx, rec, j, stage{
-		stays:  func(now types.Job) bool { return awaitsInputs(now) },
+		stays:  func(now types.Job) bool { return now.Node == j.Node && awaitsInputs(now) },
 		work:   func(ctx context.Context) error { return c.upload(ctx, rec, j) },
 		linger: func(types.Job) time.Duration { return 0 },
 	})
