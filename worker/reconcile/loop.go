@@ -183,7 +183,8 @@ func (l *Loop) Pass(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// left looks at a job that is not among the node's jobs any more.
+// left looks at a job that holds no slot of this node any more: finished and
+// not yet paid, closed, or passed on.
 func (l *Loop) left(ctx context.Context, id string, s jobstore.Job, waiting map[string]bool) error {
 	var state *computetypes.Job
 	switch j, err := l.cfg.Chain.Job(ctx, id); {
@@ -199,7 +200,8 @@ func (l *Loop) left(ctx context.Context, id string, s jobstore.Job, waiting map[
 	}
 	d := Decide(l.view(id, state, s, waiting))
 	if len(d.Actions) == 0 {
-		l.settled[id] = true
+		// Until it is closed, the payment is still to come: look again.
+		l.settled[id] = state == nil || state.Closed() || state.Node != l.cfg.Node
 		return nil
 	}
 	return l.carryOut(ctx, id, state, d)

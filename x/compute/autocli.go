@@ -1,6 +1,9 @@
 package compute
 
 import (
+	"maps"
+	"slices"
+
 	autocliv1 "cosmossdk.io/api/cosmos/autocli/v1"
 
 	"github.com/edgematrix/emc/x/compute/types"
@@ -32,8 +35,8 @@ func queryCommands() []*autocliv1.RpcCommandOptions {
 		command("Apps", "apps", "List the app registry"),
 		command("Job", "job [job]", "Show one job and its escrow", "job"),
 		command("CustomerJobs", "customer-jobs [customer]", "List a customer's jobs", "customer"),
-		command("NodeJobs", "node-jobs [node]", "List the open jobs of a node", "node"),
-		command("Match", "match [app]", "Tell which node a job would get now, and for every other one which requirement it fails", "app"),
+		command("NodeJobs", "node-jobs [node]", "List the jobs that hold a slot of a node", "node"),
+		flags(command("Match", "match [app]", "Tell which node a job would get now, and for every other one which requirement it fails", "app"), demandFlags),
 	}
 }
 
@@ -48,7 +51,11 @@ func txCommands() []*autocliv1.RpcCommandOptions {
 		command("ReportStatus", "report-status [node]", "Report a node online (the worker does this for you)", "node"),
 		command("RegisterApp", "register-app [id] [runtime] [digest]", "Add an app to the registry (runtime wasm or docker; digest is the artifact's SHA-256)", "id", "runtime", "digest"),
 		command("UpdateApp", "update-app [id] [runtime] [digest]", "Replace your app's entry", "id", "runtime", "digest"),
-		command("SubmitJob", "submit-job [app]", "Submit a job (emcd job run does this and the rest for you)", "app"),
+		flags(command("SubmitJob", "submit-job [app]", "Submit a job (emcd job run does this and the rest for you)", "app"), demandFlags, map[string]string{
+			"spec_digest":   "salted digest of the specification, 32 bytes in hex or base64 (pkg/job)",
+			"inputs_digest": "salted digest of the inputs' manifest, 32 bytes in hex or base64 (pkg/job)",
+			"access_key":    "compressed secp256k1 public key with which the client will speak to the node",
+		}),
 		command("AcknowledgeJob", "acknowledge-job [job]", "Acknowledge a job (the worker does this for you)", "job"),
 		command("DeclineJob", "decline-job [job] [reason]", "Give a job back before it starts", "job", "reason"),
 		command("StartJob", "start-job [job]", "Start a job (the worker does this for you)", "job"),
@@ -57,6 +64,24 @@ func txCommands() []*autocliv1.RpcCommandOptions {
 		command("CancelJob", "cancel-job [job]", "Cancel a job that has not finished", "job"),
 		{RpcMethod: "UpdateParams", Skip: true}, // governance only
 	}
+}
+
+// demandFlags explain what a job asks for.
+var demandFlags = map[string]string{
+	"node":         "the node that the job must run on (default: the cheapest that fits)",
+	"requirements": `what the node must have, as JSON: {"memory_bytes":"536870912","cpu_cores":1,"region":"DE"}`,
+	"max_seconds":  "the longest run that is paid for, in seconds",
+	"max_price":    "the most that the job may cost",
+}
+
+func flags(options *autocliv1.RpcCommandOptions, usage ...map[string]string) *autocliv1.RpcCommandOptions {
+	options.FlagOptions = map[string]*autocliv1.FlagOptions{}
+	for _, words := range usage {
+		for _, field := range slices.Sorted(maps.Keys(words)) {
+			options.FlagOptions[field] = &autocliv1.FlagOptions{Usage: words[field]}
+		}
+	}
+	return options
 }
 
 func command(method, use, short string, positional ...string) *autocliv1.RpcCommandOptions {

@@ -87,17 +87,8 @@ func (k *Keeper) initNode(ctx context.Context, n types.Node) error {
 }
 
 func (k *Keeper) initJob(ctx context.Context, j types.Job) error {
-	node, err := address("node", j.Node, types.ErrInvalidJob)
-	if err != nil {
-		return err
-	}
 	if err := k.Jobs.Set(ctx, j.Id, j); err != nil {
 		return err
-	}
-	if !j.Closed() {
-		if err := k.JobsByNode.Set(ctx, collections.Join(node, j.Id)); err != nil {
-			return err
-		}
 	}
 	return k.JobDeadlines.Set(ctx, collections.Join(j.Deadline, j.Id))
 }

@@ -116,9 +116,6 @@ func (k *Keeper) pass(ctx context.Context, job types.Job, reason string, mark fu
 	if err := k.leaveNode(ctx, job, mark); err != nil {
 		return 0, err
 	}
-	if err := k.unlinkNode(ctx, job); err != nil {
-		return 0, err
-	}
 	job.TriedNodes = append(job.TriedNodes, job.Node)
 	job.Reason = reason
 	if len(job.TriedNodes) >= int(params.MaxAttempts) {
@@ -146,14 +143,6 @@ func (k *Keeper) pass(ctx context.Context, job types.Job, reason string, mark fu
 	return p.scanned, k.Jobs.Set(ctx, job.Id, job)
 }
 
-func (k *Keeper) unlinkNode(ctx context.Context, job types.Job) error {
-	addr, err := address("node", job.Node, types.ErrInvalidNode)
-	if err != nil {
-		return err
-	}
-	return k.JobsByNode.Remove(ctx, collections.Join(addr, job.Id))
-}
-
 // closeJob pays the operator its price out of the escrow and gives the rest
 // back to the customer. The slot must be free already.
 func (k *Keeper) closeJob(ctx context.Context, job types.Job, status types.JobStatus, price math.Int, reason string) error {
@@ -178,9 +167,6 @@ func (k *Keeper) closeJob(ctx context.Context, job types.Job, status types.JobSt
 		return err
 	}
 	if err := k.sweep(ctx, escrow); err != nil {
-		return err
-	}
-	if err := k.unlinkNode(ctx, job); err != nil {
 		return err
 	}
 	job.Status, job.Reason, job.ClosedAt = status, reason, now(ctx)

@@ -47,8 +47,6 @@ type Keeper struct {
 	JobSequences collections.Map[sdk.AccAddress, uint64]
 	// Jobs: id → Job
 	Jobs collections.Map[string, types.Job]
-	// JobsByNode: (node, id), jobs that are not closed
-	JobsByNode collections.KeySet[collections.Pair[sdk.AccAddress, string]]
 	// JobDeadlines: (Unix seconds, id) at which the job's status ends by itself
 	JobDeadlines collections.KeySet[collections.Pair[int64, string]]
 }
@@ -79,7 +77,6 @@ func NewKeeper(
 		Apps:            collections.NewMap(sb, types.AppsKey, "apps", collections.StringKey, codec.CollValue[types.App](cdc)),
 		JobSequences:    collections.NewMap(sb, types.JobSequencesKey, "job_sequences", addr, collections.Uint64Value),
 		Jobs:            collections.NewMap(sb, types.JobsKey, "jobs", collections.StringKey, codec.CollValue[types.Job](cdc)),
-		JobsByNode:      collections.NewKeySet(sb, types.JobsByNodeKey, "jobs_by_node", collections.PairKeyCodec(addr, collections.StringKey)),
 		JobDeadlines:    collections.NewKeySet(sb, types.JobDeadlinesKey, "job_deadlines", collections.PairKeyCodec(collections.Int64Key, collections.StringKey)),
 	}
 	schema, err := sb.Build()

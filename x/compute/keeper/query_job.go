@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"strings"
 
 	"cosmossdk.io/collections"
 	"cosmossdk.io/math"
@@ -69,7 +70,8 @@ func (q queryServer) CustomerJobs(ctx context.Context, r *types.QueryCustomerJob
 	return out, nil
 }
 
-// NodeJobs implements types.QueryServer.
+// NodeJobs implements types.QueryServer. The ledger of promises says which
+// jobs a node has.
 func (q queryServer) NodeJobs(ctx context.Context, r *types.QueryNodeJobsRequest) (*types.QueryNodeJobsResponse, error) {
 	req, err := page(r.Pagination)
 	if err != nil {
@@ -79,9 +81,12 @@ func (q queryServer) NodeJobs(ctx context.Context, r *types.QueryNodeJobsRequest
 	if err != nil {
 		return nil, err
 	}
-	jobs, next, err := query.CollectionPaginate(ctx, q.JobsByNode, req,
-		func(key collections.Pair[sdk.AccAddress, string], _ collections.NoValue) (types.Job, error) {
-			return q.Jobs.Get(ctx, key.K2())
+	jobs, next, err := query.CollectionFilteredPaginate(ctx, q.Keeper.Reservations, req,
+		func(key collections.Pair[sdk.AccAddress, string], _ types.Reservation) (bool, error) {
+			return strings.HasPrefix(key.K2(), jobPromise), nil
+		},
+		func(key collections.Pair[sdk.AccAddress, string], _ types.Reservation) (types.Job, error) {
+			return q.Jobs.Get(ctx, strings.TrimPrefix(key.K2(), jobPromise))
 		},
 		query.WithCollectionPaginationPairPrefix[sdk.AccAddress, string](node))
 	return &types.QueryNodeJobsResponse{Jobs: jobs, Pagination: next}, queryError(err)

@@ -197,9 +197,6 @@ func (k *Keeper) assign(ctx context.Context, params types.Params, job *types.Job
 	if err := k.setNode(ctx, p.addr, n); err != nil {
 		return err
 	}
-	if err := k.JobsByNode.Set(ctx, collections.Join(p.addr, job.Id)); err != nil {
-		return err
-	}
 	job.Node, job.Operator, job.SlotHourPrice = n.Address, n.Operator, n.Offer.SlotHourPrice
 	job.Status = types.JOB_STATUS_SCHEDULED
 	if err := k.setDeadline(ctx, job, now(ctx)+int64(params.AcknowledgeSeconds)); err != nil {

@@ -32,7 +32,6 @@ var (
 	AppsKey            = collections.NewPrefix(10)
 	JobSequencesKey    = collections.NewPrefix(11)
 	JobsKey            = collections.NewPrefix(12)
-	JobsByNodeKey      = collections.NewPrefix(14)
 	JobDeadlinesKey    = collections.NewPrefix(15)
 )
 

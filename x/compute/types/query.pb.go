@@ -1608,7 +1608,7 @@ type QueryClient interface {
 	Job(ctx context.Context, in *QueryJobRequest, opts ...grpc.CallOption) (*QueryJobResponse, error)
 	// CustomerJobs lists a customer's jobs, newest first.
 	CustomerJobs(ctx context.Context, in *QueryCustomerJobsRequest, opts ...grpc.CallOption) (*QueryCustomerJobsResponse, error)
-	// NodeJobs lists the jobs of a node that are not closed.
+	// NodeJobs lists the jobs that hold a slot of a node: scheduled, waiting, ready or running.
 	NodeJobs(ctx context.Context, in *QueryNodeJobsRequest, opts ...grpc.CallOption) (*QueryNodeJobsResponse, error)
 	// Match tells for each candidate node which requirement it fails, in words, and which node a job would get now.
 	Match(ctx context.Context, in *QueryMatchRequest, opts ...grpc.CallOption) (*QueryMatchResponse, error)
@@ -1752,7 +1752,7 @@ type QueryServer interface {
 	Job(context.Context, *QueryJobRequest) (*QueryJobResponse, error)
 	// CustomerJobs lists a customer's jobs, newest first.
 	CustomerJobs(context.Context, *QueryCustomerJobsRequest) (*QueryCustomerJobsResponse, error)
-	// NodeJobs lists the jobs of a node that are not closed.
+	// NodeJobs lists the jobs that hold a slot of a node: scheduled, waiting, ready or running.
 	NodeJobs(context.Context, *QueryNodeJobsRequest) (*QueryNodeJobsResponse, error)
 	// Match tells for each candidate node which requirement it fails, in words, and which node a job would get now.
 	Match(context.Context, *QueryMatchRequest) (*QueryMatchResponse, error)

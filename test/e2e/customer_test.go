@@ -1,0 +1,74 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/edgematrix/emc/test/e2e/rig"
+)
+
+// reservationFee is what a slot held in vain costs, in uemc.
+const reservationFee = 2_500
+
+// The customer goes away; nothing waits for a human.
+func TestCustomerGone(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared)
+	w := s.worker("--slots", "2")
+
+	t.Run("before the upload", func(t *testing.T) {
+		h := submitByHand(t, s, w, []byte("never sent"))
+		s.check()
+		j, err := s.net.WaitClosed(s.ctx, h.id, minute)
+		require.NoError(t, err)
+		require.Equal(t, rig.Expired, j.Status, j.Reason)
+		require.EqualValues(t, reservationFee, j.Paid.Amount)
+		s.check()
+	})
+	t.Run("after the upload", func(t *testing.T) {
+		sum, _, err := s.customer.Submit(s.ctx, s.order(w, "echo", "x"))
+		require.NoError(t, err)
+		j, err := s.net.WaitJob(s.ctx, sum.Job, minute, rig.Finished)
+		require.NoError(t, err)
+		require.EqualValues(t, acceptWindow, j.Deadline-j.FinishedAt)
+		s.check()
+		j, err = s.net.WaitClosed(s.ctx, sum.Job, minute)
+		require.NoError(t, err)
+		require.Equal(t, rig.Completed, j.Status, j.Reason)
+		require.GreaterOrEqual(t, j.ClosedAt, j.Deadline-3600)
+		s.check()
+	})
+	t.Run("killed, and back after the payment", func(t *testing.T) {
+		o := s.input(s.order(w, "echo", "x"), "data.txt", []byte("abc"))
+		p, id := s.launched(o)
+		s.said(p, "Node "+w.Address+" has")
+		p.Kill()
+		s.check()
+		j, err := s.net.WaitClosed(s.ctx, id, minute)
+		require.NoError(t, err)
+		require.Equal(t, rig.Completed, j.Status, j.Reason)
+		sum, _, err := s.customer.Attach(s.ctx, id)
+		require.NoError(t, err)
+		content, err := os.ReadFile(filepath.Join(sum.OutputDir, "data.txt"))
+		require.NoError(t, err)
+		require.Equal(t, "ABC", string(content))
+		s.check()
+	})
+	t.Run("cancels", func(t *testing.T) {
+		sum, _, err := s.customer.Submit(s.ctx, s.order(w, "spin", "0"))
+		require.NoError(t, err)
+		_, err = s.net.WaitJob(s.ctx, sum.Job, minute, rig.Running)
+		require.NoError(t, err)
+		_, err = s.net.Emcd(s.ctx, "job", "cancel", sum.Job, "--from", s.customer.Key, "--keyring-backend", "test", "--yes")
+		require.NoError(t, err)
+		j, err := s.net.WaitClosed(s.ctx, sum.Job, minute)
+		require.NoError(t, err)
+		require.Equal(t, rig.Cancelled, j.Status)
+		require.Positive(t, int64(j.Paid.Amount), "a started job costs at least the minimum fee")
+		s.check()
+	})
+	s.settle()
+}

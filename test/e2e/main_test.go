@@ -1,0 +1,73 @@
+package e2e
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/edgematrix/emc/test/e2e/rig"
+)
+
+// EnvBinaries names a folder with emcd, emc-worker and charlm.wasm.
+const EnvBinaries = "EMC_E2E_BIN"
+
+// What the tests share; set by TestMain before any test runs.
+var (
+	binaries rig.Binaries
+	guest    string
+	shared   *site
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if testing.Short() {
+		fmt.Println("the black-box tests are left out under -short; `make test-e2e` runs them")
+		os.Exit(0)
+	}
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	ctx := context.Background()
+	root, err := rig.Root()
+	if err != nil {
+		return 1, err
+	}
+	dir, err := os.MkdirTemp("", "emc-e2e-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	if given := os.Getenv(EnvBinaries); given != "" {
+		binaries = rig.Binaries(given)
+	} else {
+		binaries = rig.Binaries(filepath.Join(root, "build"))
+		if err := rig.Build(ctx, root, binaries); err != nil {
+			return 1, err
+		}
+	}
+	if err := binaries.Check(); err != nil {
+		return 1, err
+	}
+	guest = filepath.Join(dir, "guest.wasm")
+	if err := rig.BuildGuest(ctx, root, guest, "./test/e2e/guest"); err != nil {
+		return 1, err
+	}
+	if shared, err = newSite(ctx, filepath.Join(dir, "shared")); err != nil {
+		return 1, err
+	}
+	defer func() {
+		if stop := shared.net.Stop(); err == nil && stop != nil {
+			err = fmt.Errorf("the network did not stop as it should: %w", stop)
+		}
+	}()
+	return m.Run(), nil
+}
