@@ -113,6 +113,15 @@ func (n *Network) Tx(ctx context.Context, from string, args ...string) (Transact
 	if !strings.Contains(strings.Join(args, " "), "--gas ") {
 		args = append(args, "--gas", "400000", "--gas-prices", "0.01uemc", "--keyring-backend", "test")
 	}
+	return n.send(ctx, args...)
+}
+
+// Broadcast sends a signed transaction and waits for its block.
+func (n *Network) Broadcast(ctx context.Context, file string) (Transaction, error) {
+	return n.send(ctx, "tx", "broadcast", file, "--output", "json")
+}
+
+func (n *Network) send(ctx context.Context, args ...string) (Transaction, error) {
 	answer, err := n.Emcd(ctx, args...)
 	if err != nil {
 		return Transaction{}, err

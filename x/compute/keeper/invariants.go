@@ -134,8 +134,8 @@ func (k *Keeper) checkDeposits(ctx context.Context) error {
 	})
 }
 
-// checkListings: the price index holds exactly what the listings say, and
-// nothing of a node that is not there.
+// checkListings: the price index holds exactly what the nodes say, and each
+// list's head is its first entry.
 func (k *Keeper) checkListings(ctx context.Context) error {
 	listed, indexed := 0, 0
 	err := k.Nodes.Walk(ctx, nil, func(addr sdk.AccAddress, n types.Node) (bool, error) {
@@ -150,14 +150,29 @@ func (k *Keeper) checkListings(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = k.PriceIndex.Walk(ctx, nil, func(indexKey) (bool, error) {
+	lists, last := 0, ""
+	err = k.PriceIndex.Walk(ctx, nil, func(entry indexKey) (bool, error) {
 		indexed++
+		if entry.K1() == last {
+			return false, nil
+		}
+		lists, last = lists+1, entry.K1()
+		if first, found, err := k.head(ctx, last); err != nil || !found || before(entry, first) || before(first, entry) {
+			return true, errors.Join(fmt.Errorf("the head of list %s is not its first entry", last), err)
+		}
 		return false, nil
 	})
-	if err == nil && listed != indexed {
-		return fmt.Errorf("the listings name %d index entries, the index has %d", listed, indexed)
+	if err != nil {
+		return err
 	}
-	return err
+	heads := 0
+	if err := k.IndexHeads.Walk(ctx, nil, func(string, types.IndexHead) (bool, error) { heads++; return false, nil }); err != nil {
+		return err
+	}
+	if listed != indexed || heads != lists {
+		return fmt.Errorf("the nodes name %d index entries, the index has %d; %d lists have %d heads", listed, indexed, lists, heads)
+	}
+	return nil
 }
 
 // checkQueues: every job stands in the queue of deadlines exactly once.

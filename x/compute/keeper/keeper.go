@@ -31,6 +31,8 @@ type Keeper struct {
 	NodesByOperator collections.KeySet[collections.Pair[sdk.AccAddress, sdk.AccAddress]]
 	// PriceIndex: (app or runtime, slot-hour price, height of the listing, node), eligible nodes only
 	PriceIndex collections.KeySet[indexKey]
+	// IndexHeads: app or runtime → its first entry in PriceIndex
+	IndexHeads collections.Map[string, types.IndexHead]
 	// NodeWakeups: (Unix seconds, node) at which eligibility may change by itself
 	NodeWakeups collections.KeySet[collections.Pair[int64, sdk.AccAddress]]
 	// Reservations: (node, promise) → Reservation
@@ -69,6 +71,7 @@ func NewKeeper(
 		Nodes:           collections.NewMap(sb, types.NodesKey, "nodes", addr, codec.CollValue[types.Node](cdc)),
 		NodesByOperator: collections.NewKeySet(sb, types.NodesByOperatorKey, "nodes_by_operator", collections.PairKeyCodec(addr, addr)),
 		PriceIndex:      collections.NewKeySet(sb, types.PriceIndexKey, "price_index", collections.QuadKeyCodec(collections.StringKey, collections.Uint64Key, collections.Int64Key, addr)),
+		IndexHeads:      collections.NewMap(sb, types.IndexHeadsKey, "index_heads", collections.StringKey, codec.CollValue[types.IndexHead](cdc)),
 		NodeWakeups:     collections.NewKeySet(sb, types.NodeWakeupsKey, "node_wakeups", collections.PairKeyCodec(collections.Int64Key, addr)),
 		Reservations:    collections.NewMap(sb, types.ReservationsKey, "reservations", collections.PairKeyCodec(addr, collections.StringKey), codec.CollValue[types.Reservation](cdc)),
 		Unbondings:      collections.NewMap(sb, types.UnbondingsKey, "unbondings", collections.PairKeyCodec(addr, collections.Uint64Key), codec.CollValue[types.Unbonding](cdc)),

@@ -11,9 +11,6 @@ import (
 	"github.com/edgematrix/emc/x/compute/types"
 )
 
-// indexKey is (app or runtime, slot-hour price, height of the listing, node).
-type indexKey = collections.Quad[string, uint64, int64, sdk.AccAddress]
-
 // list puts a node's place in the price index and in the wake-up queue where
 // its state says it belongs, and writes only what differs; the caller writes
 // the node. Among equal prices the index is a queue: a node joins at the back
@@ -42,12 +39,12 @@ func (k *Keeper) unlist(ctx context.Context, addr sdk.AccAddress, n types.Node) 
 func (k *Keeper) moveListing(ctx context.Context, addr sdk.AccAddress, old, fresh types.Listing) error {
 	if old.Price != fresh.Price || old.Since != fresh.Since || !slices.Equal(old.Keys, fresh.Keys) {
 		for _, key := range old.Keys {
-			if err := k.PriceIndex.Remove(ctx, collections.Join4(key, old.Price, old.Since, addr)); err != nil {
+			if err := k.removeEntry(ctx, collections.Join4(key, old.Price, old.Since, addr)); err != nil {
 				return err
 			}
 		}
 		for _, key := range fresh.Keys {
-			if err := k.PriceIndex.Set(ctx, collections.Join4(key, fresh.Price, fresh.Since, addr)); err != nil {
+			if err := k.addEntry(ctx, collections.Join4(key, fresh.Price, fresh.Since, addr)); err != nil {
 				return err
 			}
 		}

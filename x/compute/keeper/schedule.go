@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -31,6 +30,9 @@ type placement struct {
 func (k *Keeper) place(ctx context.Context, params types.Params, d types.Demand, wanted string, tried []string) (placement, error) {
 	if wanted != "" {
 		return k.placeOn(ctx, params, d, wanted, tried)
+	}
+	if p, err := k.placeOnCheapest(ctx, params, d, tried); err != nil || p.addr != nil {
+		return p, err
 	}
 	scan, err := k.openScan(ctx, d.App)
 	if err != nil {
@@ -65,6 +67,22 @@ func (k *Keeper) place(ctx context.Context, params types.Params, d types.Demand,
 		misses.add(why)
 	}
 	return placement{scanned: scanned, reason: misses.words(d.App, scanned, scanned == int(params.MaxScan))}, nil
+}
+
+// placeOnCheapest is the usual case: the first entry fits.
+func (k *Keeper) placeOnCheapest(ctx context.Context, params types.Params, d types.Demand, tried []string) (placement, error) {
+	addr, found, err := k.cheapest(ctx, d.App)
+	if err != nil || !found {
+		return placement{}, err
+	}
+	node, err := k.Node(ctx, addr)
+	if err != nil {
+		return placement{}, err
+	}
+	if node.Unavailable(params, now(ctx)) != "" || len(node.Failures(d)) > 0 || slices.Contains(tried, node.Address) {
+		return placement{}, nil
+	}
+	return placement{addr: addr, node: node, scanned: 1}, nil
 }
 
 func (k *Keeper) placeOn(ctx context.Context, params types.Params, d types.Demand, wanted string, tried []string) (placement, error) {
@@ -174,11 +192,6 @@ func (s *scan) next() (sdk.AccAddress, bool, error) {
 			return best.K4(), true, nil
 		}
 	}
-}
-
-// before orders entries of different lists by price, then waiting time.
-func before(a, b indexKey) bool {
-	return cmp.Or(cmp.Compare(a.K2(), b.K2()), cmp.Compare(a.K3(), b.K3()), bytes.Compare(a.K4(), b.K4())) < 0
 }
 
 // demand is what a job asks of a node.

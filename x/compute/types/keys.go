@@ -23,6 +23,7 @@ var (
 	ParamsKey          = collections.NewPrefix(0)
 	NodesKey           = collections.NewPrefix(1)
 	NodesByOperatorKey = collections.NewPrefix(2)
+	IndexHeadsKey      = collections.NewPrefix(3)
 	PriceIndexKey      = collections.NewPrefix(4)
 	NodeWakeupsKey     = collections.NewPrefix(5)
 	ReservationsKey    = collections.NewPrefix(6)
