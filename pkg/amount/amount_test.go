@@ -119,7 +119,7 @@ func TestFormatRoundTrip(t *testing.T) {
 		value := new(big.Int).SetBytes(rapid.SliceOfN(rapid.Byte(), 0, 32).Draw(t, "amount"))
 		coin := sdk.Coin{Denom: amount.BaseDenom, Amount: math.NewIntFromBigInt(value)}
 		back, err := amount.ParseCoin(amount.Format(coin))
-		if err != nil || !back.IsEqual(coin) {
+		if err != nil || !back.Equal(&coin) {
 			t.Fatalf("%s printed as %q reads as %s (%v)", coin, amount.Format(coin), back, err)
 		}
 	})

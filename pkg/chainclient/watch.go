@@ -29,7 +29,7 @@ func (c *Client) Watch(ctx context.Context, fn func(Head)) {
 
 	poll := time.NewTicker(c.cfg.PollInterval)
 	defer poll.Stop()
-	c.poll(ctx, heads)
+	_ = c.poll(ctx, heads) // the loop polls again, and says what is wrong
 	last, silent := int64(0), false
 	for {
 		select {

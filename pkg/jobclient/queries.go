@@ -75,9 +75,9 @@ func (q queries) Match(ctx context.Context, req types.QueryMatchRequest) (types.
 		if err != nil {
 			return out, queryError(err)
 		}
-		candidates := append(out.Candidates, r.Candidates...)
+		seen := out.Candidates
 		out = *r
-		out.Candidates = candidates
+		out.Candidates = append(seen, out.Candidates...)
 		if r.Pagination == nil || len(r.Pagination.NextKey) == 0 {
 			return out, nil
 		}

@@ -178,7 +178,7 @@ func (c *Client) fetch(ctx context.Context, rec *Record, wish string, log io.Wri
 // Fetch fetches and verifies the outputs of a job that has a receipt. It accepts nothing.
 func (c *Client) Fetch(ctx context.Context, rec *Record, dir string) (Summary, error) {
 	j, err := c.job(ctx, rec)
-	if err != nil && !(errors.Is(err, ErrNotFound) && rec.Receipt != nil) {
+	if err != nil && (!errors.Is(err, ErrNotFound) || rec.Receipt == nil) {
 		return c.Summarize(rec), err
 	}
 	if rec.Receipt == nil {

@@ -127,7 +127,7 @@ func (c *Client) checkOverdue(ctx context.Context, j types.Job) error {
 	}
 	block, err := c.Chain.Time(ctx)
 	if err != nil {
-		return nil // the next look at the job judges an outage
+		return nil //nolint:nilerr // the next look at the job judges an outage
 	}
 	if c.Now().Sub(block) > c.Grace {
 		return fmt.Errorf("the chain has made no block since %s; the job is %s and goes on when the chain does", block.Local().Format("15:04:05"), types.StatusWord(j.Status))

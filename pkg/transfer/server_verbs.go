@@ -113,7 +113,7 @@ func (s *server) logs(ctx context.Context, c conn, req request) error {
 	_ = c.SetReadDeadline(time.Time{})
 	go func() {
 		defer cancel()
-		_, _ = c.Stream.Read(make([]byte, 1))
+		_, _ = c.Read(make([]byte, 1))
 	}()
 
 	beat := time.NewTicker(s.cfg.Heartbeat)

@@ -91,7 +91,7 @@ func (c conn) write(buf []byte) error {
 		if err := c.SetWriteDeadline(time.Now().Add(c.idle)); err != nil {
 			return err
 		}
-		if _, err := c.Stream.Write(buf[:n]); err != nil {
+		if _, err := c.Write(buf[:n]); err != nil {
 			return err
 		}
 		buf = buf[n:]

@@ -2,8 +2,8 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"os"
-	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -19,7 +19,7 @@ func TestFullDisk(t *testing.T) {
 	s := newStage(t, shared)
 	w := s.home("small")
 	require.NoError(t, os.MkdirAll(w.Home, 0o700))
-	if err := syscall.Mount("tmpfs", w.Home, "tmpfs", 0, "size=256m,mode=700"); err != nil {
+	if err := syscall.Mount("tmpfs", w.Home, "tmpfs", 0, roomy+",mode=700"); err != nil {
 		t.Skipf("a small disk takes a mount, which takes root: %v", err)
 	}
 	t.Cleanup(func() {
@@ -30,38 +30,53 @@ func TestFullDisk(t *testing.T) {
 	})
 	require.NoError(t, w.Up(s.ctx))
 
-	p, id := s.launched(s.order(w, "spin", "1000"))
-	s.said(p, "spinning")
-	full := filepath.Join(w.Home, "filler")
-	require.NoError(t, fill(full))
-	s.logged(w, "no space left on device")
-	select {
-	case <-w.Process().Done():
-		t.Fatalf("the worker ended: %v", w.Process().Err())
-	default:
+	for _, tc := range []struct{ name, verb, ends string }{
+		// What the program writes finds no room: the worker's fault, so the customer pays nothing.
+		{"output", "spin", rig.Failed},
+		// Only the result and its receipt find no room: they wait.
+		{"result and spool", "think", rig.Completed},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p, id := s.launched(s.order(w, tc.verb, "1000"))
+			s.said(p, "spinning")
+			require.NoError(t, shrink(w.Home))
+			s.logged(w, "full: free space and the worker goes on", id)
+			select {
+			case <-w.Process().Done():
+				t.Fatalf("the worker ended: %v", w.Process().Err())
+			default:
+			}
+			s.check()
+			require.NoError(t, syscall.Mount("tmpfs", w.Home, "tmpfs", syscall.MS_REMOUNT, roomy))
+			_ = s.ended(p)
+			j, err := s.net.WaitClosed(s.ctx, id, minute)
+			require.NoError(t, err)
+			require.Equal(t, tc.ends, j.Status, j.Reason)
+			if tc.ends == rig.Failed {
+				require.Zero(t, j.Paid.Amount)
+			}
+			s.check()
+		})
 	}
-	s.check()
-	require.NoError(t, os.Remove(full))
-	require.NoError(t, s.ended(p), "the customer gets the result")
-	j, err := s.net.WaitClosed(s.ctx, id, minute)
-	require.NoError(t, err)
-	require.Equal(t, rig.Completed, j.Status, j.Reason)
+	_, _, err := s.customer.Run(s.ctx, s.order(w, "echo", "still here"))
+	require.NoError(t, err, "the worker goes on")
 	s.settle()
 }
 
-// fill writes until the disk is full.
-func fill(path string) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	for chunk := make([]byte, 1<<20); len(chunk) > 0; {
-		if _, err := f.Write(chunk); errors.Is(err, syscall.ENOSPC) {
-			chunk = chunk[:len(chunk)/2]
-		} else if err != nil {
+// roomy is a disk on which the doctor lets a worker start.
+const roomy = "size=1500m"
+
+// shrink leaves the file system no room beyond what it holds.
+func shrink(dir string) error {
+	for range 100 { // somebody may write in between
+		var st syscall.Statfs_t
+		if err := syscall.Statfs(dir, &st); err != nil {
 			return err
 		}
+		used := (st.Blocks - st.Bfree) * uint64(st.Bsize)
+		if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, fmt.Sprintf("size=%d", used)); err == nil {
+			return nil
+		}
 	}
-	return nil
+	return errors.New("the disk cannot be made smaller")
 }

@@ -39,14 +39,28 @@ func (h Home) file(names ...string) string {
 	return filepath.Join(append([]string{string(h)}, names...)...)
 }
 
-// The parts of a home.
-func (h Home) Config() string    { return h.file("config.toml") }
-func (h Home) Key() string       { return h.file("node_key.json") }
-func (h Home) Drain() string     { return h.file("drain") }
-func (h Home) Socket() string    { return h.file("control.sock") }
-func (h Home) Spool() string     { return h.file("spool.db") }
-func (h Home) Earnings() string  { return h.file("earnings.jsonl") }
-func (h Home) Store() string     { return h.file("store") }
+// Config is the file that a person edits.
+func (h Home) Config() string { return h.file("config.toml") }
+
+// Key is the node's secret key, readable by its user alone.
+func (h Home) Key() string { return h.file("node_key.json") }
+
+// Drain exists while the node takes no new work.
+func (h Home) Drain() string { return h.file("drain") }
+
+// Socket is where the running daemon answers.
+func (h Home) Socket() string { return h.file("control.sock") }
+
+// Spool holds the messages that the chain has not confirmed yet.
+func (h Home) Spool() string { return h.file("spool.db") }
+
+// Earnings has a line for each job that was paid.
+func (h Home) Earnings() string { return h.file("earnings.jsonl") }
+
+// Store holds the jobs and their data.
+func (h Home) Store() string { return h.file("store") }
+
+// WasmCache holds compiled modules.
 func (h Home) WasmCache() string { return h.file("cache", "wasm") }
 
 // Make makes the directory, for its user alone.

@@ -43,7 +43,7 @@ func TestDrainIsRemembered(t *testing.T) {
 	require.False(t, h.Draining())
 	require.NoError(t, h.SetDraining(true))
 	require.NoError(t, h.SetDraining(true))
-	require.True(t, Home(h).Draining())
+	require.True(t, h.Draining())
 	require.NoError(t, h.SetDraining(false))
 	require.NoError(t, h.SetDraining(false))
 	require.False(t, h.Draining())

@@ -115,7 +115,7 @@ func Retirement(operator sdk.AccAddress, node string, whenIdle, granted, busy bo
 		return nil, fmt.Errorf("node %q is not an address: %w", node, err)
 	}
 	out := []sdk.Msg{&computetypes.MsgRetireNode{Operator: operator.String(), Node: node, WhenIdle: whenIdle}}
-	if granted && !(whenIdle && busy) {
+	if granted && (!whenIdle || !busy) {
 		revoke := feegrant.NewMsgRevokeAllowance(operator, grantee)
 		out = append(out, &revoke)
 	}

@@ -51,7 +51,7 @@ func (o *Outbox) ready(ctx context.Context) ([]Message, error) {
 
 func (o *Outbox) void(ctx context.Context, m Message) (why string, sure bool, err error) {
 	if m.Broken != nil {
-		return "it cannot be read: " + m.Broken.Error(), true, nil
+		return "it cannot be read: " + m.Broken.Error(), true, nil //nolint:nilerr // a broken message is void, with its error as the reason
 	}
 	id := reconcile.JobOf(m.Msg)
 	if id == "" {

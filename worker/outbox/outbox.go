@@ -100,10 +100,10 @@ func (o *Outbox) Run(ctx context.Context) error {
 	for {
 		again, err := o.Step(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // stopping is what was asked for
 		}
 		o.note(err)
-		pause := time.Duration(0) // until woken
+		var pause time.Duration
 		switch {
 		case err != nil:
 			pause, wait = wait, min(2*wait, longestPause)

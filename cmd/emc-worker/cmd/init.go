@@ -23,7 +23,6 @@ type settings struct {
 	flags    *pflag.FlagSet
 	config   config.Config
 	localnet string
-	metrics  string
 }
 
 func settingsFlags(cmd *cobra.Command) *settings {

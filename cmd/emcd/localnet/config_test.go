@@ -36,7 +36,7 @@ validators: [{name: v, bonded: 5emc}]
 		{"error - empty", "", "at least the validator's account"},
 		{"error - no YAML", "accounts: [", "not a valid YAML"},
 		{"error - unknown key", base + "facuet: {}", `line 6: unknown key "facuet"`},
-		{"error - unknown inner key", base + "faucet: {nmae: f}", `unknown key "nmae"`},
+		{"error - unknown inner key", base + "faucet: {nick: f}", `unknown key "nick"`},
 		{"error - version", base + "version: 2", "version 2 is not supported"},
 		{"error - nameless", "accounts: [{coins: [1emc]}]", "number 1 has no name"},
 		{"error - twice", "accounts: [{name: v}, {name: v}]", "there twice"},

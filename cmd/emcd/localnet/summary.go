@@ -13,7 +13,7 @@ import (
 // summary prints what somebody needs to use the network.
 func summary(out io.Writer, info Info, cfg Config, ring keyring.Keyring) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	defer w.Flush()
+	defer func() { _ = w.Flush() }() // a summary nobody can read is no reason to stop
 	row := func(name, value string) { fmt.Fprintf(w, "  %s\t%s\n", name, value) }
 
 	fmt.Fprintln(w, "\nEMC local network")

@@ -14,6 +14,7 @@ var verbs = map[string]func(arg string) error{
 	"echo":   echo,
 	"exit":   exit,
 	"spin":   spin,
+	"think":  think,
 	"alloc":  alloc,
 	"write":  write,
 	"files":  files,
@@ -62,11 +63,27 @@ func exit(code string) error {
 	return nil
 }
 
-// spin computes for so many million rounds, since time stands still here; 0 is for ever.
+// spin computes for so many million rounds, since time stands still here; 0 is
+// for ever. It writes what came of it.
 func spin(millions string) error {
-	n, err := strconv.ParseUint(millions, 10, 64)
+	x, err := compute(millions)
 	if err != nil {
 		return err
+	}
+	fmt.Println("spun", x)
+	return os.WriteFile("/out/spun", []byte(strconv.FormatUint(x, 10)), 0o644)
+}
+
+// think is spin without a word in the end, and without an output.
+func think(millions string) error {
+	_, err := compute(millions)
+	return err
+}
+
+func compute(millions string) (uint64, error) {
+	n, err := strconv.ParseUint(millions, 10, 64)
+	if err != nil {
+		return 0, err
 	}
 	fmt.Println("spinning")
 	x := uint64(1)
@@ -75,8 +92,7 @@ func spin(millions string) error {
 		x ^= x >> 7
 		x ^= x << 17
 	}
-	fmt.Println("spun", x)
-	return os.WriteFile("/out/spun", []byte(strconv.FormatUint(x, 10)), 0o644)
+	return x, nil
 }
 
 // alloc holds so many MiB.

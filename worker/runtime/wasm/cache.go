@@ -46,7 +46,7 @@ func checkCacheDir(dir string) error {
 		if err != nil {
 			return fmt.Errorf("cannot look at %s above the cache directory: %w", up, err)
 		}
-		if !(ownedByUs(st) || ownedByRoot(st)) || (st.Mode().Perm()&0o022 != 0 && st.Mode()&fs.ModeSticky == 0) {
+		if (!ownedByUs(st) && !ownedByRoot(st)) || (st.Mode().Perm()&0o022 != 0 && st.Mode()&fs.ModeSticky == 0) {
 			return fmt.Errorf("%s, above the cache directory, can be written by other users; choose another cache directory", up)
 		}
 		if up == filepath.Dir(up) {

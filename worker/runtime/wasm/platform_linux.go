@@ -1,6 +1,7 @@
 package wasm
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -39,7 +40,7 @@ func ownerOf(st fs.FileInfo) int {
 
 func linksOf(st fs.FileInfo) uint64 {
 	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
-		return uint64(sys.Nlink)
+		return uint64(sys.Nlink) //nolint:unconvert // 32 bits wide on arm64
 	}
 	return 0
 }
@@ -59,7 +60,7 @@ func flock(path string, how int) (func(), error) {
 		return nil, err
 	}
 	for {
-		if err = unix.Flock(int(f.Fd()), how); err != unix.EINTR {
+		if err = unix.Flock(int(f.Fd()), how); !errors.Is(err, unix.EINTR) {
 			break
 		}
 	}
@@ -88,7 +89,7 @@ func deadlySignal(st *os.ProcessState) bool {
 // rusagePeak is the next best answer, for a child that died by itself.
 func rusagePeak(st *os.ProcessState) int64 {
 	if ru, ok := st.SysUsage().(*syscall.Rusage); ok {
-		return int64(ru.Maxrss) << 10
+		return int64(ru.Maxrss) << 10 //nolint:unconvert // 32 bits wide on 32-bit machines
 	}
 	return 0
 }
