@@ -26,6 +26,13 @@ func (s msgServer) Stake(ctx context.Context, m *types.MsgStake) (*types.MsgStak
 	if n.Retiring {
 		return nil, errorsmod.Wrapf(types.ErrRetiring, "node %s takes no new stake", m.Node)
 	}
+	// Retirement adds an unbonding whatever their number; staking again and
+	// again between retirements must not make them many.
+	if open, err := s.unbondings(ctx, addr); err != nil {
+		return nil, err
+	} else if len(open) > MaxUnbondings {
+		return nil, errorsmod.Wrapf(types.ErrTooManyEntries, "%d withdrawals are under way; wait until the first arrives", len(open))
+	}
 	params, err := s.Params.Get(ctx)
 	if err != nil {
 		return nil, err

@@ -131,6 +131,8 @@ func TestUnbondingsAreBounded(t *testing.T) {
 	retired, err := f.retire(operator, node, false)
 	require.NoError(t, err)
 	require.True(t, retired, "retirement always goes through")
+	f.node(1, operator, offer(1))
+	require.ErrorIs(t, f.stake(operator, node, coin(10_000_000)), types.ErrTooManyEntries, "no way around the bound")
 }
 
 func TestSlash(t *testing.T) {
