@@ -49,7 +49,10 @@ func localnetStartCmd(chain *app.App, clientCtx client.Context) *cobra.Command {
 		Long: `Start a network of one validator and a faucet, described by config.yml, in this process.
 
 The network prints "ready" after its first block and writes where it listens to
-localnet.json in its home. Its state is kept over restarts, also after a crash.`,
+localnet.json in its home. Its state is kept over restarts, also after a crash.
+
+Without --home its home is ~/.emcd-localnet: --reset deletes it, and must never
+meet the home of a real node.`,
 		Example: `  emcd localnet start
   emcd localnet start --reset
   emcd localnet start --home /tmp/second --port-offset 100`,
