@@ -92,7 +92,7 @@ func (k *Keeper) advance(ctx context.Context, job types.Job, status types.JobSta
 
 // leaveNode frees the job's slot. Mark changes the node's record of how it
 // did, in the same write.
-func (k *Keeper) leaveNode(ctx context.Context, job types.Job, mark func(*types.Node)) error {
+func (k *Keeper) leaveNode(ctx context.Context, params types.Params, job types.Job, mark func(*types.Node)) error {
 	addr, n, err := k.node(ctx, job.Node)
 	if err != nil {
 		return err
@@ -103,23 +103,19 @@ func (k *Keeper) leaveNode(ctx context.Context, job types.Job, mark func(*types.
 	if mark != nil {
 		mark(&n)
 	}
-	return k.settleNode(ctx, addr, n)
+	return k.settleNode(ctx, params, addr, n)
 }
 
 // pass takes a job from a node that did not start it and gives it to another,
 // or refunds it in full. It returns the index entries looked at.
-func (k *Keeper) pass(ctx context.Context, job types.Job, reason string, mark func(*types.Node)) (int, error) {
-	params, err := k.Params.Get(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if err := k.leaveNode(ctx, job, mark); err != nil {
+func (k *Keeper) pass(ctx context.Context, params types.Params, job types.Job, reason string, mark func(*types.Node)) (int, error) {
+	if err := k.leaveNode(ctx, params, job, mark); err != nil {
 		return 0, err
 	}
 	job.TriedNodes = append(job.TriedNodes, job.Node)
 	job.Reason = reason
 	if len(job.TriedNodes) >= int(params.MaxAttempts) {
-		return 0, k.closeJob(ctx, job, types.JOB_STATUS_FAILED, math.ZeroInt(), reason)
+		return 0, k.closeJob(ctx, params, job, types.JOB_STATUS_FAILED, math.ZeroInt(), reason)
 	}
 	app := types.App{Id: job.App, Runtime: job.Runtime}
 	if known, err := k.Apps.Get(ctx, job.App); err == nil {
@@ -135,7 +131,7 @@ func (k *Keeper) pass(ctx context.Context, job types.Job, reason string, mark fu
 		return 0, err
 	}
 	if p.addr == nil {
-		return p.scanned, k.closeJob(ctx, job, types.JOB_STATUS_FAILED, math.ZeroInt(), reason+"; "+p.reason)
+		return p.scanned, k.closeJob(ctx, params, job, types.JOB_STATUS_FAILED, math.ZeroInt(), reason+"; "+p.reason)
 	}
 	if err := k.assign(ctx, params, &job, p); err != nil {
 		return p.scanned, err
@@ -145,11 +141,7 @@ func (k *Keeper) pass(ctx context.Context, job types.Job, reason string, mark fu
 
 // closeJob pays the operator its price out of the escrow and gives the rest
 // back to the customer. The slot must be free already.
-func (k *Keeper) closeJob(ctx context.Context, job types.Job, status types.JobStatus, price math.Int, reason string) error {
-	params, err := k.Params.Get(ctx)
-	if err != nil {
-		return err
-	}
+func (k *Keeper) closeJob(ctx context.Context, params types.Params, job types.Job, status types.JobStatus, price math.Int, reason string) error {
 	customer, err := address("customer", job.Customer, types.ErrInvalidJob)
 	if err != nil {
 		return err

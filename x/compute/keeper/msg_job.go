@@ -83,7 +83,7 @@ func (s msgServer) DeclineJob(ctx context.Context, m *types.MsgDeclineJob) (*typ
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.pass(ctx, job, "node "+m.Node+" declined: "+m.Reason, markDeclined(params, now(ctx)))
+	_, err = s.pass(ctx, params, job, "node "+m.Node+" declined: "+m.Reason, markDeclined(params, now(ctx)))
 	return &types.MsgDeclineJobResponse{}, err
 }
 
@@ -130,13 +130,13 @@ func (s msgServer) SubmitReceipt(ctx context.Context, m *types.MsgSubmitReceipt)
 	}
 	job.Receipt, job.FinishedAt = &m.Receipt, now(ctx)
 	if m.Receipt.Reason == types.EXIT_REASON_WORKER {
-		if err := s.leaveNode(ctx, job, markFailed); err != nil {
+		if err := s.leaveNode(ctx, params, job, markFailed); err != nil {
 			return nil, err
 		}
 		return &types.MsgSubmitReceiptResponse{Price: types.Uemc(math.ZeroInt())},
-			s.closeJob(ctx, job, types.JOB_STATUS_FAILED, math.ZeroInt(), "the worker failed; the customer is refunded in full")
+			s.closeJob(ctx, params, job, types.JOB_STATUS_FAILED, math.ZeroInt(), "the worker failed; the customer is refunded in full")
 	}
-	if err := s.leaveNode(ctx, job, markCompleted); err != nil {
+	if err := s.leaveNode(ctx, params, job, markCompleted); err != nil {
 		return nil, err
 	}
 	job.Paid = types.Uemc(types.Bill(params, job, m.Receipt.Usage.WallMilliseconds, job.FinishedAt))
@@ -150,7 +150,11 @@ func (s msgServer) AcceptResult(ctx context.Context, m *types.MsgAcceptResult) (
 	if err != nil {
 		return nil, err
 	}
-	if err := s.closeJob(ctx, job, types.JOB_STATUS_COMPLETED, job.Paid.Amount, "accepted by the customer"); err != nil {
+	params, err := s.Params.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.closeJob(ctx, params, job, types.JOB_STATUS_COMPLETED, job.Paid.Amount, "accepted by the customer"); err != nil {
 		return nil, err
 	}
 	return &types.MsgAcceptResultResponse{Paid: job.Paid, Refunded: job.MaxPrice.Sub(job.Paid)}, nil
@@ -173,10 +177,10 @@ func (s msgServer) CancelJob(ctx context.Context, m *types.MsgCancelJob) (*types
 	if job.Status == types.JOB_STATUS_RUNNING {
 		price = types.Bill(params, job, job.MaxSeconds*1000, now(ctx))
 	}
-	if err := s.leaveNode(ctx, job, nil); err != nil {
+	if err := s.leaveNode(ctx, params, job, nil); err != nil {
 		return nil, err
 	}
-	if err := s.closeJob(ctx, job, types.JOB_STATUS_CANCELLED, price, "cancelled by the customer"); err != nil {
+	if err := s.closeJob(ctx, params, job, types.JOB_STATUS_CANCELLED, price, "cancelled by the customer"); err != nil {
 		return nil, err
 	}
 	return &types.MsgCancelJobResponse{Paid: types.Uemc(price), Refunded: job.MaxPrice.Sub(types.Uemc(price))}, nil

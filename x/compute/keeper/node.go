@@ -47,15 +47,16 @@ func (k *Keeper) ownNode(ctx context.Context, operator, node string) (sdk.AccAdd
 // setNode writes a node and brings its listing up to date. Every change of a
 // node goes through here, so that the index can never be stale.
 func (k *Keeper) setNode(ctx context.Context, addr sdk.AccAddress, n types.Node) error {
-	return k.writeNode(ctx, addr, n, false)
-}
-
-// writeNode is setNode; served says that a promise of it just ended.
-func (k *Keeper) writeNode(ctx context.Context, addr sdk.AccAddress, n types.Node, served bool) error {
 	params, err := k.Params.Get(ctx)
 	if err != nil {
 		return err
 	}
+	return k.writeNode(ctx, params, addr, n, false)
+}
+
+// writeNode is setNode for callers that have the parameters; served says that
+// a promise of the node just ended.
+func (k *Keeper) writeNode(ctx context.Context, params types.Params, addr sdk.AccAddress, n types.Node, served bool) error {
 	if err := k.list(ctx, params, addr, &n, served); err != nil {
 		return err
 	}

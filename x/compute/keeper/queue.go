@@ -133,22 +133,22 @@ func (k *Keeper) timeOut(ctx context.Context, id string) (int, error) {
 	}
 	switch job.Status {
 	case types.JOB_STATUS_SCHEDULED:
-		return k.pass(ctx, job, fmt.Sprintf("node %s did not acknowledge within %d s", job.Node, params.AcknowledgeSeconds), markMissedStart(params, now(ctx)))
+		return k.pass(ctx, params, job, fmt.Sprintf("node %s did not acknowledge within %d s", job.Node, params.AcknowledgeSeconds), markMissedStart(params, now(ctx)))
 	case types.JOB_STATUS_WAITING:
-		if err := k.leaveNode(ctx, job, markInputsMissing); err != nil {
+		if err := k.leaveNode(ctx, params, job, markInputsMissing); err != nil {
 			return 0, err
 		}
 		fee := math.MinInt(params.JobReservationFee.Amount, job.MaxPrice.Amount)
-		return 0, k.closeJob(ctx, job, types.JOB_STATUS_EXPIRED, fee, fmt.Sprintf("the inputs were not handed over within %d s", params.InputSeconds))
+		return 0, k.closeJob(ctx, params, job, types.JOB_STATUS_EXPIRED, fee, fmt.Sprintf("the inputs were not handed over within %d s", params.InputSeconds))
 	case types.JOB_STATUS_READY:
-		return k.pass(ctx, job, fmt.Sprintf("node %s had the inputs and did not start within %d s", job.Node, params.StartSeconds), markMissedStart(params, now(ctx)))
+		return k.pass(ctx, params, job, fmt.Sprintf("node %s had the inputs and did not start within %d s", job.Node, params.StartSeconds), markMissedStart(params, now(ctx)))
 	case types.JOB_STATUS_RUNNING:
-		if err := k.leaveNode(ctx, job, markFailed); err != nil {
+		if err := k.leaveNode(ctx, params, job, markFailed); err != nil {
 			return 0, err
 		}
-		return 0, k.closeJob(ctx, job, types.JOB_STATUS_FAILED, math.ZeroInt(), fmt.Sprintf("node %s sent no receipt in time", job.Node))
+		return 0, k.closeJob(ctx, params, job, types.JOB_STATUS_FAILED, math.ZeroInt(), fmt.Sprintf("node %s sent no receipt in time", job.Node))
 	case types.JOB_STATUS_FINISHED:
-		return 0, k.closeJob(ctx, job, types.JOB_STATUS_COMPLETED, job.Paid.Amount, "the acceptance window ended")
+		return 0, k.closeJob(ctx, params, job, types.JOB_STATUS_COMPLETED, job.Paid.Amount, "the acceptance window ended")
 	default:
 		return 0, k.forget(ctx, job)
 	}

@@ -35,16 +35,20 @@ func (k *Keeper) Release(ctx context.Context, addr sdk.AccAddress, promise strin
 	if err := k.removeReservation(ctx, addr, &n, promise); err != nil {
 		return err
 	}
-	return k.settleNode(ctx, addr, n)
+	params, err := k.Params.Get(ctx)
+	if err != nil {
+		return err
+	}
+	return k.settleNode(ctx, params, addr, n)
 }
 
 // settleNode writes a node after a promise ended, or retires it. The node has
 // had its turn and goes to the back of the queue of its price.
-func (k *Keeper) settleNode(ctx context.Context, addr sdk.AccAddress, n types.Node) error {
+func (k *Keeper) settleNode(ctx context.Context, params types.Params, addr sdk.AccAddress, n types.Node) error {
 	if gone, err := k.retireIfIdle(ctx, addr, n); err != nil || gone {
 		return err
 	}
-	return k.writeNode(ctx, addr, n, true)
+	return k.writeNode(ctx, params, addr, n, true)
 }
 
 // addReservation writes the promise and counts it in n, which the caller

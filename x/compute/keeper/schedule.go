@@ -207,7 +207,7 @@ func (k *Keeper) assign(ctx context.Context, params types.Params, job *types.Job
 	if err := k.addReservation(ctx, p.addr, &n, r); err != nil {
 		return err
 	}
-	if err := k.setNode(ctx, p.addr, n); err != nil {
+	if err := k.writeNode(ctx, params, p.addr, n, false); err != nil {
 		return err
 	}
 	job.Node, job.Operator, job.SlotHourPrice = n.Address, n.Operator, n.Offer.SlotHourPrice
