@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/edgematrix/emc/test/e2e/rig"
@@ -112,7 +114,9 @@ func (d *demo) settle(ctx context.Context, j rig.Job, s rig.Summary, before, aft
 	if err != nil {
 		return err
 	}
-	for _, t := range append(customers, operators...) {
+	both := append(slices.Clone(customers), operators...)
+	slices.SortStableFunc(both, func(a, b rig.Transaction) int { return cmp.Compare(a.Height, b.Height) })
+	for _, t := range both {
 		if t.Concerns(j.ID) || t.Hash == s.Tx.Submit {
 			d.say("transaction %s in block %d: %s, fee %s", t.Hash, t.Height, strings.Join(t.Messages(), " + "), emc(t.Fee()))
 		}

@@ -17,7 +17,10 @@ import (
 	"github.com/edgematrix/emc/test/e2e/rig"
 )
 
-func main() {
+func main() { os.Exit(show()) }
+
+// show runs the demo and returns the exit status.
+func show() int {
 	bin := flag.String("bin", "build", "folder with emcd, emc-worker and charlm.wasm")
 	dir := flag.String("dir", "build/demo", "folder of the demo's network and worker; made anew")
 	input := flag.String("input", "", "UTF-8 text to train on (default: the sources of Go's net/http)")
@@ -33,8 +36,9 @@ func main() {
 			err = fmt.Errorf("stopped before the end; nothing of it runs on")
 		}
 		fmt.Fprintf(os.Stderr, "\nThe demo failed: %v\n", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 // demo is one run of it.

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/edgematrix/emc/test/e2e/rig"
 )
 
 // Bad amounts and names on the command line: a clear error, and nothing changes.
@@ -40,6 +42,7 @@ func TestBadCommandLine(t *testing.T) {
 					require.NotContains(t, said.Out, "\ncode: 0")
 				}
 				words := said.Err + said.Out
+				t.Logf("%s", rig.Tail(words, 1))
 				require.NotContains(t, words, "panic")
 				require.NotEmpty(t, strings.TrimSpace(words))
 			})
@@ -59,6 +62,7 @@ func TestBadCommandLine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			said, err := s.net.Emcd(s.ctx, flagsFirst(args, key)...)
 			require.Error(t, err, "%s", said.Out)
+			t.Logf("%s", rig.Tail(said.Err, 1))
 			require.NotContains(t, said.Err, "panic")
 			require.NotEmpty(t, strings.TrimSpace(said.Err))
 		})

@@ -24,7 +24,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		w.Kill()
-		if err := syscall.Unmount(w.Home, 0); err != nil {
+		if err := syscall.Unmount(w.Home, syscall.MNT_DETACH); err != nil {
 			t.Errorf("the small disk stays mounted: %v", err)
 		}
 	})

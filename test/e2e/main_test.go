@@ -11,7 +11,8 @@ import (
 	"github.com/edgematrix/emc/test/e2e/rig"
 )
 
-// EnvBinaries names a folder with emcd, emc-worker and charlm.wasm.
+// EnvBinaries names a folder with emcd, emc-worker and charlm.wasm, from the
+// repository's root if it is relative.
 const EnvBinaries = "EMC_E2E_BIN"
 
 // What the tests share; set by TestMain before any test runs.
@@ -47,9 +48,12 @@ func run(m *testing.M) (code int, err error) {
 	}
 	defer os.RemoveAll(dir)
 	if given := os.Getenv(EnvBinaries); given != "" {
+		if !filepath.IsAbs(given) {
+			given = filepath.Join(root, given)
+		}
 		binaries = rig.Binaries(given)
 	} else {
-		binaries = rig.Binaries(filepath.Join(root, "build"))
+		binaries = rig.Binaries(filepath.Join(root, "build", "test"))
 		if err := rig.Build(ctx, root, binaries); err != nil {
 			return 1, err
 		}

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -54,9 +55,20 @@ func BuildGuest(ctx context.Context, root, out, pkg string) error {
 	return GoBuild(ctx, root, out, pkg, strings.Fields(wasip1)...)
 }
 
-// GoBuild compiles one package with the flags of the Makefile, so that both
-// find the other's work in the build cache.
+// GoBuild compiles one package. Other tests build the same file in the same way,
+// perhaps at the same time: the lock beside it is theirs, too.
 func GoBuild(ctx context.Context, root, out, pkg string, env ...string) error {
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return err
+	}
+	lock, err := os.OpenFile(out+".lock", os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return fmt.Errorf("lock %s.lock: %w", out, err)
+	}
 	args := []string{"build", "-ldflags", "-s -w", "-o", out, pkg}
 	if len(env) > 0 {
 		args = append([]string{"build", "-trimpath"}, args[1:]...) // the module's digest must not depend on the folder

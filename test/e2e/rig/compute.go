@@ -2,6 +2,7 @@ package rig
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -154,66 +155,40 @@ func (v nodeView) node() Node {
 	return v.Node
 }
 
-// page is one answer of a list.
-type page[T any] interface {
-	rows() []T
-	next() string
-}
-
-// all reads every page of a list at a height.
-func all[T any, P page[T]](ctx context.Context, n *Network, path string, height int64) ([]T, error) {
+// all reads every page of a list, which stands in the answer under a name, at a
+// height.
+func all[T any](ctx context.Context, n *Network, path, name string, height int64) ([]T, error) {
 	var out []T
 	for key := ""; ; {
-		var p P
-		sep := "?"
-		if strings.Contains(path, "?") {
-			sep = "&"
-		}
-		if _, err := n.Get(ctx, path+sep+"pagination.key="+url.QueryEscape(key), height, &p); err != nil {
+		var answer map[string]json.RawMessage
+		if _, err := n.Get(ctx, path+"?pagination.key="+url.QueryEscape(key), height, &answer); err != nil {
 			return nil, err
 		}
-		out = append(out, p.rows()...)
-		if key = p.next(); key == "" {
+		var rows []T
+		var page struct {
+			Next string `json:"next_key"`
+		}
+		if err := json.Unmarshal(answer[name], &rows); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", path, name, err)
+		}
+		if p, ok := answer["pagination"]; ok {
+			if err := json.Unmarshal(p, &page); err != nil {
+				return nil, fmt.Errorf("%s: pagination: %w", path, err)
+			}
+		}
+		out = append(out, rows...)
+		if key = page.Next; key == "" {
 			return out, nil
 		}
 	}
 }
-
-type pagination struct {
-	Pagination struct {
-		Next string `json:"next_key"`
-	} `json:"pagination"`
-}
-
-func (p pagination) next() string { return p.Pagination.Next }
-
-type jobPage struct {
-	pagination
-	Jobs []Job `json:"jobs"`
-}
-
-func (p jobPage) rows() []Job { return p.Jobs }
-
-type nodePage struct {
-	pagination
-	Nodes []nodeView `json:"nodes"`
-}
-
-func (p nodePage) rows() []nodeView { return p.Nodes }
 
 // Unbonding is stake on its way back.
 type Unbonding struct {
 	Amount Int `json:"amount"`
 }
 
-type unbondingPage struct {
-	pagination
-	Unbondings []Unbonding `json:"unbondings"`
-}
-
-func (p unbondingPage) rows() []Unbonding { return p.Unbondings }
-
 // CustomerJobs lists a customer's jobs at a height.
 func (n *Network) CustomerJobs(ctx context.Context, customer string, height int64) ([]Job, error) {
-	return all[Job, jobPage](ctx, n, "/emc/compute/v1/customers/"+customer+"/jobs", height)
+	return all[Job](ctx, n, "/emc/compute/v1/customers/"+customer+"/jobs", "jobs", height)
 }

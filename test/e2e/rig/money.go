@@ -128,7 +128,7 @@ func (m *Money) checkJob(ctx context.Context, j Job, height int64) error {
 // checkNodes: the stake account is the sum of stakes and unbondings, and each
 // node has promised exactly the slots of its live jobs.
 func (m *Money) checkNodes(ctx context.Context, known map[string]Job, height int64) error {
-	nodes, err := all[nodeView, nodePage](ctx, m.net, "/emc/compute/v1/nodes", height)
+	nodes, err := all[nodeView](ctx, m.net, "/emc/compute/v1/nodes", "nodes", height)
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (m *Money) checkNodes(ctx context.Context, known map[string]Job, height int
 	for _, v := range nodes {
 		n := v.Node
 		stakes += n.Stake
-		jobs, err := all[Job, jobPage](ctx, m.net, "/emc/compute/v1/nodes/"+n.Address+"/jobs", height)
+		jobs, err := all[Job](ctx, m.net, "/emc/compute/v1/nodes/"+n.Address+"/jobs", "jobs", height)
 		if err != nil {
 			return err
 		}
@@ -177,7 +177,7 @@ func (m *Money) unbondings(ctx context.Context, nodes []nodeView, height int64) 
 	seen := slices.Collect(maps.Keys(m.nodes))
 	m.mu.Unlock()
 	for _, node := range seen {
-		list, err := all[Unbonding, unbondingPage](ctx, m.net, "/emc/compute/v1/nodes/"+node+"/unbondings", height)
+		list, err := all[Unbonding](ctx, m.net, "/emc/compute/v1/nodes/"+node+"/unbondings", "unbondings", height)
 		if err != nil {
 			return 0, err
 		}

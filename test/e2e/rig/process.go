@@ -82,7 +82,7 @@ func (p *Process) WaitLine(ctx context.Context, prefix string) (string, error) {
 			if line, ok := p.out.line(prefix); ok {
 				return line, nil
 			}
-			return "", fmt.Errorf("%w (%v) before it said %q:\n%s", ErrEnded, p.err, prefix, Tail(p.Output(), 30))
+			return "", fmt.Errorf("%w before it said %q:\n%s", errors.Join(ErrEnded, p.err), prefix, Tail(p.Output(), 30))
 		case <-ctx.Done():
 			return "", fmt.Errorf("%s did not say %q: %w\n%s", filepath.Base(p.cmd.Path), prefix, ctx.Err(), Tail(p.Output(), 30))
 		case <-tick.C:

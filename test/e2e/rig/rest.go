@@ -171,7 +171,7 @@ func Eventually(ctx context.Context, within time.Duration, what string, conditio
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("not within %s: %s (%v)", within, what, err)
+			return errors.Join(fmt.Errorf("not within %s: %s", within, what), err)
 		case <-tick.C:
 		}
 	}
