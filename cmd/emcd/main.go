@@ -2,17 +2,23 @@
 package main
 
 import (
+	"fmt"
 	"os"
 
 	svrcmd "github.com/cosmos/cosmos-sdk/server/cmd"
 
 	"github.com/edgematrix/emc/app"
 	"github.com/edgematrix/emc/cmd/emcd/cmd"
+	"github.com/edgematrix/emc/pkg/chainclient"
 )
 
 func main() {
-	// The command prints its own error.
-	if err := svrcmd.Execute(cmd.NewRootCmd(), cmd.EnvPrefix, app.DefaultHome()); err != nil {
+	root := cmd.NewRootCmd()
+	// The SDK carries the chain's refusals in gRPC's and its own wrapping; what
+	// a person is shown are the words inside.
+	root.SilenceErrors = true
+	if err := svrcmd.Execute(root, cmd.EnvPrefix, app.DefaultHome()); err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", chainclient.Words(err.Error()))
 		os.Exit(1)
 	}
 }

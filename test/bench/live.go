@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/edgematrix/emc/test/e2e/rig"
@@ -17,7 +18,7 @@ const liveJobs = 20
 // liveFigures times small jobs on a running network with 1 s blocks and one
 // worker, as a customer sees them.
 func liveFigures(bin string) (figures []Figure, err error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	b := rig.Binaries(bin)
 	if err := b.Check(); err != nil {
@@ -62,7 +63,7 @@ func liveFigures(bin string) (figures []Figure, err error) {
 	}
 	return []Figure{
 		{Name: "job.submit_to_running.p50_seconds", Value: median(running), Unit: "s", Goal: "<= 3"},
-		{Name: "job.submit_to_paid.p50_seconds", Value: median(paid), Unit: "s", Goal: "none"},
+		{Name: "job.submit_to_paid.p50_seconds", Value: median(paid), Unit: "s", Goal: "-"},
 	}, nil
 }
 

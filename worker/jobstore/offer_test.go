@@ -229,7 +229,7 @@ func TestApps(t *testing.T) {
 		_, err = add(name, 100)
 		require.NoError(t, err)
 	}
-	_, ok = s.App(job.Digest(mustParse(t, sum(artifact))))
+	_, ok = s.App(mustParse(t, sum(artifact)))
 	require.True(t, ok)
 }
 
