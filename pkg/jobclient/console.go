@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/schollz/progressbar/v3"
 
@@ -18,10 +19,15 @@ type Console struct {
 	Log   io.Writer
 	// WordsTerminal and LogTerminal say that a person looks at that writer.
 	WordsTerminal, LogTerminal bool
+	// midLine: the log shown last did not end with its line.
+	midLine atomic.Bool
 }
 
 // Say prints one line of the client's own words.
 func (c *Console) Say(format string, args ...any) {
+	if c.WordsTerminal == c.LogTerminal && c.midLine.Swap(false) {
+		fmt.Fprintln(c.Words) // both are read together: do not hang on to the program's last line
+	}
 	fmt.Fprintf(c.Words, format+"\n", args...)
 }
 
@@ -83,9 +89,23 @@ func (c *Console) lines(label string) (transfer.Progress, func()) {
 // line ends and colours pass. A pipe gets the bytes as they are.
 func (c *Console) logWriter() io.Writer {
 	if !c.LogTerminal {
-		return c.Log
+		return logLine{c.Log, c}
 	}
-	return visible{c.Log}
+	return logLine{visible{c.Log}, c}
+}
+
+// logLine remembers whether the log ended with its line.
+type logLine struct {
+	io.Writer
+	console *Console
+}
+
+// Write implements io.Writer.
+func (l logLine) Write(p []byte) (int, error) {
+	if len(p) > 0 {
+		l.console.midLine.Store(p[len(p)-1] != '\n')
+	}
+	return l.Writer.Write(p)
 }
 
 type visible struct{ w io.Writer }

@@ -65,3 +65,13 @@ func TestUnshown(t *testing.T) {
 	}
 	require.Equal(t, "abcdefg", out.String())
 }
+
+func TestWordsBeginTheirOwnLine(t *testing.T) {
+	var out bytes.Buffer
+	c := &Console{Words: &out, Log: &out}
+	_, err := c.logWriter().Write([]byte("no line end"))
+	require.NoError(t, err)
+	c.Say("Ended.")
+	c.Say("Again.")
+	require.Equal(t, "no line end\nEnded.\nAgain.\n", out.String())
+}
