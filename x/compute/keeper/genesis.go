@@ -90,7 +90,7 @@ func (k *Keeper) initJob(ctx context.Context, j types.Job) error {
 	if err := k.Jobs.Set(ctx, j.Id, j); err != nil {
 		return err
 	}
-	return k.JobDeadlines.Set(ctx, collections.Join(j.Deadline, j.Id))
+	return k.Agenda.Set(ctx, jobEntry(j.Deadline, j.Id))
 }
 
 // ExportGenesis reads the whole state.

@@ -20,7 +20,7 @@ var jobPromise = types.JobPromise("")
 // not hold. Tests and simulations call it after every step; no block does.
 func (k *Keeper) CheckInvariants(ctx context.Context) error {
 	for _, check := range []func(context.Context) error{
-		k.checkEscrows, k.checkStakeAccount, k.checkReservations, k.checkDeposits, k.checkListings, k.checkQueues,
+		k.checkEscrows, k.checkStakeAccount, k.checkReservations, k.checkDeposits, k.checkListings, k.checkAgenda,
 	} {
 		if err := check(ctx); err != nil {
 			return err
@@ -175,25 +175,42 @@ func (k *Keeper) checkListings(ctx context.Context) error {
 	return nil
 }
 
-// checkQueues: every job stands in the queue of deadlines exactly once.
-func (k *Keeper) checkQueues(ctx context.Context) error {
-	jobs, queued := 0, 0
-	err := k.Jobs.Walk(ctx, nil, func(id string, j types.Job) (bool, error) {
-		jobs++
-		if has, err := k.JobDeadlines.Has(ctx, collections.Join(j.Deadline, id)); err != nil || !has {
-			return true, errors.Join(fmt.Errorf("job %s is not queued for its deadline %d", id, j.Deadline), err)
+// checkAgenda: every job, every wake-up and every unbonding stands on the
+// agenda exactly once.
+func (k *Keeper) checkAgenda(ctx context.Context) error {
+	expected := 0
+	expect := func(entry agendaEntry) error {
+		expected++
+		if has, err := k.Agenda.Has(ctx, entry); err != nil || !has {
+			return errors.Join(fmt.Errorf("%s is not on the agenda for %d", entryName(entry), entry.K1()), err)
 		}
-		return false, nil
+		return nil
+	}
+	err := k.Jobs.Walk(ctx, nil, func(id string, j types.Job) (bool, error) {
+		return false, expect(jobEntry(j.Deadline, id))
 	})
 	if err != nil {
 		return err
 	}
-	err = k.JobDeadlines.Walk(ctx, nil, func(collections.Pair[int64, string]) (bool, error) {
-		queued++
-		return false, nil
+	err = k.Nodes.Walk(ctx, nil, func(addr sdk.AccAddress, n types.Node) (bool, error) {
+		if n.Listing.WakeAt == 0 {
+			return false, nil
+		}
+		return false, expect(nodeEntry(n.Listing.WakeAt, addr))
 	})
-	if err == nil && jobs != queued {
-		return fmt.Errorf("%d jobs, %d queued", jobs, queued)
+	if err != nil {
+		return err
+	}
+	err = k.Unbondings.Walk(ctx, nil, func(key collections.Pair[sdk.AccAddress, uint64], u types.Unbonding) (bool, error) {
+		return false, expect(unbondingEntry(u.CompletesAt, key.K1(), key.K2()))
+	})
+	if err != nil {
+		return err
+	}
+	found := 0
+	err = k.Agenda.Walk(ctx, nil, func(agendaEntry) (bool, error) { found++; return false, nil })
+	if err == nil && expected != found {
+		return fmt.Errorf("%d entries belong on the agenda, it has %d", expected, found)
 	}
 	return err
 }

@@ -58,14 +58,14 @@ func checkStatus(job types.Job, allowed ...types.JobStatus) error {
 	return errorsmod.Wrapf(types.ErrWrongStatus, "job %s is %s", job.Id, types.StatusWord(job.Status))
 }
 
-// setDeadline moves a job in the queue of deadlines; the job is written by the
+// setDeadline moves a job on the agenda; the job is written by the
 // caller.
 func (k *Keeper) setDeadline(ctx context.Context, job *types.Job, at int64) error {
 	if err := k.dropDeadline(ctx, job); err != nil {
 		return err
 	}
 	job.Deadline = at
-	return k.JobDeadlines.Set(ctx, collections.Join(at, job.Id))
+	return k.Agenda.Set(ctx, jobEntry(at, job.Id))
 }
 
 func (k *Keeper) dropDeadline(ctx context.Context, job *types.Job) error {
@@ -74,7 +74,7 @@ func (k *Keeper) dropDeadline(ctx context.Context, job *types.Job) error {
 	}
 	old := job.Deadline
 	job.Deadline = 0
-	return k.JobDeadlines.Remove(ctx, collections.Join(old, job.Id))
+	return k.Agenda.Remove(ctx, jobEntry(old, job.Id))
 }
 
 // advance moves a job to another live status with its own deadline, and writes

@@ -33,14 +33,12 @@ type Keeper struct {
 	PriceIndex collections.KeySet[indexKey]
 	// IndexHeads: app or runtime → its first entry in PriceIndex
 	IndexHeads collections.Map[string, types.IndexHead]
-	// NodeWakeups: (Unix seconds, node) at which eligibility may change by itself
-	NodeWakeups collections.KeySet[collections.Pair[int64, sdk.AccAddress]]
+	// Agenda: (Unix seconds, kind, reference) of what happens by itself
+	Agenda collections.KeySet[agendaEntry]
 	// Reservations: (node, promise) → Reservation
 	Reservations collections.Map[collections.Pair[sdk.AccAddress, string], types.Reservation]
 	// Unbondings: (node, sequence) → Unbonding
 	Unbondings collections.Map[collections.Pair[sdk.AccAddress, uint64], types.Unbonding]
-	// UnbondingQueue: (Unix seconds, node, sequence)
-	UnbondingQueue collections.KeySet[collections.Triple[int64, sdk.AccAddress, uint64]]
 	// Slashes: (node, sequence) → Slash
 	Slashes collections.Map[collections.Pair[sdk.AccAddress, uint64], types.Slash]
 	// Apps: id → App
@@ -49,8 +47,6 @@ type Keeper struct {
 	JobSequences collections.Map[sdk.AccAddress, uint64]
 	// Jobs: id → Job
 	Jobs collections.Map[string, types.Job]
-	// JobDeadlines: (Unix seconds, id) at which the job's status ends by itself
-	JobDeadlines collections.KeySet[collections.Pair[int64, string]]
 }
 
 // NewKeeper wires the module to its store and to the keepers it needs.
@@ -72,15 +68,13 @@ func NewKeeper(
 		NodesByOperator: collections.NewKeySet(sb, types.NodesByOperatorKey, "nodes_by_operator", collections.PairKeyCodec(addr, addr)),
 		PriceIndex:      collections.NewKeySet(sb, types.PriceIndexKey, "price_index", collections.QuadKeyCodec(collections.StringKey, collections.Uint64Key, collections.Int64Key, addr)),
 		IndexHeads:      collections.NewMap(sb, types.IndexHeadsKey, "index_heads", collections.StringKey, codec.CollValue[types.IndexHead](cdc)),
-		NodeWakeups:     collections.NewKeySet(sb, types.NodeWakeupsKey, "node_wakeups", collections.PairKeyCodec(collections.Int64Key, addr)),
+		Agenda:          collections.NewKeySet(sb, types.AgendaKey, "agenda", collections.TripleKeyCodec(collections.Int64Key, collections.StringKey, collections.BytesKey)),
 		Reservations:    collections.NewMap(sb, types.ReservationsKey, "reservations", collections.PairKeyCodec(addr, collections.StringKey), codec.CollValue[types.Reservation](cdc)),
 		Unbondings:      collections.NewMap(sb, types.UnbondingsKey, "unbondings", collections.PairKeyCodec(addr, collections.Uint64Key), codec.CollValue[types.Unbonding](cdc)),
-		UnbondingQueue:  collections.NewKeySet(sb, types.UnbondingQueueKey, "unbonding_queue", collections.TripleKeyCodec(collections.Int64Key, addr, collections.Uint64Key)),
 		Slashes:         collections.NewMap(sb, types.SlashesKey, "slashes", collections.PairKeyCodec(addr, collections.Uint64Key), codec.CollValue[types.Slash](cdc)),
 		Apps:            collections.NewMap(sb, types.AppsKey, "apps", collections.StringKey, codec.CollValue[types.App](cdc)),
 		JobSequences:    collections.NewMap(sb, types.JobSequencesKey, "job_sequences", addr, collections.Uint64Value),
 		Jobs:            collections.NewMap(sb, types.JobsKey, "jobs", collections.StringKey, codec.CollValue[types.Job](cdc)),
-		JobDeadlines:    collections.NewKeySet(sb, types.JobDeadlinesKey, "job_deadlines", collections.PairKeyCodec(collections.Int64Key, collections.StringKey)),
 	}
 	schema, err := sb.Build()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/edgematrix/emc/x/compute/types"
 )
 
-// list puts a node's place in the price index and in the wake-up queue where
+// list puts a node's place in the price index and on the agenda where
 // its state says it belongs, and writes only what differs; the caller writes
 // the node. Among equal prices the index is a queue: a node joins at the back
 // when it becomes available, and again when a job of it ends (served). No address
@@ -31,7 +31,7 @@ func (k *Keeper) list(ctx context.Context, params types.Params, addr sdk.AccAddr
 	return k.moveListing(ctx, addr, old, fresh)
 }
 
-// unlist takes a node out of the index and the queue.
+// unlist takes a node out of the index and off the agenda.
 func (k *Keeper) unlist(ctx context.Context, addr sdk.AccAddress, n types.Node) error {
 	return k.moveListing(ctx, addr, n.Listing, types.Listing{})
 }
@@ -53,12 +53,12 @@ func (k *Keeper) moveListing(ctx context.Context, addr sdk.AccAddress, old, fres
 		return nil
 	}
 	if old.WakeAt != 0 {
-		if err := k.NodeWakeups.Remove(ctx, collections.Join(old.WakeAt, addr)); err != nil {
+		if err := k.Agenda.Remove(ctx, nodeEntry(old.WakeAt, addr)); err != nil {
 			return err
 		}
 	}
 	if fresh.WakeAt == 0 {
 		return nil
 	}
-	return k.NodeWakeups.Set(ctx, collections.Join(fresh.WakeAt, addr))
+	return k.Agenda.Set(ctx, nodeEntry(fresh.WakeAt, addr))
 }

@@ -74,14 +74,14 @@ func (k *Keeper) setUnbonding(ctx context.Context, addr sdk.AccAddress, u types.
 	if err := k.Unbondings.Set(ctx, collections.Join(addr, u.Sequence), u); err != nil {
 		return err
 	}
-	return k.UnbondingQueue.Set(ctx, collections.Join3(u.CompletesAt, addr, u.Sequence))
+	return k.Agenda.Set(ctx, unbondingEntry(u.CompletesAt, addr, u.Sequence))
 }
 
 func (k *Keeper) removeUnbonding(ctx context.Context, addr sdk.AccAddress, u types.Unbonding) error {
 	if err := k.Unbondings.Remove(ctx, collections.Join(addr, u.Sequence)); err != nil {
 		return err
 	}
-	return k.UnbondingQueue.Remove(ctx, collections.Join3(u.CompletesAt, addr, u.Sequence))
+	return k.Agenda.Remove(ctx, unbondingEntry(u.CompletesAt, addr, u.Sequence))
 }
 
 func (k *Keeper) unbondings(ctx context.Context, addr sdk.AccAddress) ([]types.Unbonding, error) {

@@ -25,15 +25,13 @@ var (
 	NodesByOperatorKey = collections.NewPrefix(2)
 	IndexHeadsKey      = collections.NewPrefix(3)
 	PriceIndexKey      = collections.NewPrefix(4)
-	NodeWakeupsKey     = collections.NewPrefix(5)
+	AgendaKey          = collections.NewPrefix(5)
 	ReservationsKey    = collections.NewPrefix(6)
 	UnbondingsKey      = collections.NewPrefix(7)
-	UnbondingQueueKey  = collections.NewPrefix(8)
 	SlashesKey         = collections.NewPrefix(9)
 	AppsKey            = collections.NewPrefix(10)
 	JobSequencesKey    = collections.NewPrefix(11)
 	JobsKey            = collections.NewPrefix(12)
-	JobDeadlinesKey    = collections.NewPrefix(15)
 )
 
 // JobIDBytes is the length of a job id before hex encoding.
