@@ -6,6 +6,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -56,12 +57,15 @@ func run(out, bin, only string) error {
 		}
 		figures = append(figures, got...)
 	}
-	data, err := json.MarshalIndent(figures, "", "  ")
-	if err != nil {
+	var data bytes.Buffer
+	encoder := json.NewEncoder(&data)
+	encoder.SetEscapeHTML(false) // goals have a "<" that people read
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(figures); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(out, append(data, '\n'), 0o644)
+	return os.WriteFile(out, data.Bytes(), 0o644)
 }

@@ -20,6 +20,11 @@ func (k *Keeper) Reserve(ctx context.Context, addr sdk.AccAddress, r types.Reser
 	if err != nil {
 		return err
 	}
+	if known, err := k.Reservations.Has(ctx, collections.Join(addr, r.Promise)); err != nil {
+		return err
+	} else if known {
+		return errorsmod.Wrapf(types.ErrReservationKnown, "%s on node %s", r.Promise, n.Address)
+	}
 	if err := k.addReservation(ctx, addr, &n, r); err != nil {
 		return err
 	}
@@ -51,15 +56,10 @@ func (k *Keeper) settleNode(ctx context.Context, params types.Params, addr sdk.A
 	return k.writeNode(ctx, params, addr, n, true)
 }
 
-// addReservation writes the promise and counts it in n, which the caller
-// writes.
+// addReservation writes a promise that is known to be new, and counts it in n,
+// which the caller writes. A job's is always new: its id comes once, and it is
+// never given twice to the same node.
 func (k *Keeper) addReservation(ctx context.Context, addr sdk.AccAddress, n *types.Node, r types.Reservation) error {
-	key := collections.Join(addr, r.Promise)
-	if known, err := k.Reservations.Has(ctx, key); err != nil {
-		return err
-	} else if known {
-		return errorsmod.Wrapf(types.ErrReservationKnown, "%s on node %s", r.Promise, n.Address)
-	}
 	if r.Stake.IsNegative() {
 		return errorsmod.Wrapf(types.ErrInvalidAmount, "a reservation of %s stake", r.Stake)
 	}
@@ -77,7 +77,7 @@ func (k *Keeper) addReservation(ctx context.Context, addr sdk.AccAddress, n *typ
 	n.ReservedPower += r.Power
 	n.ReservedStake = n.ReservedStake.Add(r.Stake)
 	r.Node = n.Address
-	return k.Reservations.Set(ctx, key, r)
+	return k.Reservations.Set(ctx, collections.Join(addr, r.Promise), r)
 }
 
 // removeReservation takes the promise out of the ledger and out of n.
