@@ -104,9 +104,22 @@ func (w memoryWriter) Commit() error {
 
 func (w memoryWriter) Close() error { return nil }
 
-func (m *memory) Status(context.Context, string) (transfer.Status, error) { return m.status, nil }
+// set changes what the backend answers, while the server may be reading it.
+func (m *memory) set(change func(*memory)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change(m)
+}
+
+func (m *memory) Status(context.Context, string) (transfer.Status, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.status, nil
+}
 
 func (m *memory) Result(context.Context, string) ([]byte, job.Salt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.result == nil {
 		return nil, job.Salt{}, transfer.Errorf(transfer.CodeNotReady, "not finished")
 	}

@@ -150,7 +150,9 @@ func TestHappyPath(t *testing.T) {
 				require.Equal(t, s.SHA256, sumOf(w.backend.blobs[s.SHA256]))
 			}
 
-			w.backend.status = transfer.Status{Phase: transfer.PhaseRunning, Message: "on\x1b[2Jit", LogBytes: 4}
+			w.backend.set(func(m *memory) {
+				m.status = transfer.Status{Phase: transfer.PhaseRunning, Message: "on\x1b[2Jit", LogBytes: 4}
+			})
 			st, err := w.client.Status(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, transfer.Status{Phase: transfer.PhaseRunning, Message: "on [2Jit", LogBytes: 4}, st, "no terminal escapes")
@@ -159,11 +161,12 @@ func TestHappyPath(t *testing.T) {
 			require.Equal(t, transfer.CodeNotReady, transfer.CodeOf(err))
 			files := map[string][]byte{"a": randomBytes(1, 100_000), "dir/sub/b": []byte("b"), "empty": {}, "dir/same": []byte("b")}
 			r := w.backend.offerOutputs(t, files)
-			w.backend.result, err = job.MarshalResult(r)
+			result, err := job.MarshalResult(r)
 			require.NoError(t, err)
+			w.backend.set(func(m *memory) { m.result = result })
 			data, salt, err := w.client.Result(t.Context())
 			require.NoError(t, err)
-			require.Equal(t, w.backend.result, data)
+			require.Equal(t, result, data)
 			require.Equal(t, job.Salt{1, 2, 3}, salt)
 
 			dir := filepath.Join(t.TempDir(), "new", "out")
