@@ -606,9 +606,9 @@ func (m *Node) GetListing() Listing {
 	return Listing{}
 }
 
-// Listing is a node's present place in the price index and in the wake-up
-// queue, so that both can be changed without a scan. It stands in the node
-// itself: each job changes both, and one write is cheaper than two.
+// Listing is a node's present place in the price index and on the agenda, so
+// that both can be changed without a scan. It stands in the node itself: each
+// job changes both, and one write is cheaper than two.
 type Listing struct {
 	// keys are the index keys under which the node stands; empty while it is not eligible.
 	Keys  []string `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
