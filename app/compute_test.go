@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	"github.com/stretchr/testify/require"
@@ -35,19 +36,7 @@ func TestExecutorsAgreeOnJobs(t *testing.T) {
 			require.NoError(t, c.ComputeKeeper.CheckInvariants(c.Context()))
 		}
 		operator, nodes, customers := c.Accounts[1], c.Accounts[2:5], c.Accounts[5:]
-		c.Deliver(operator, &computetypes.MsgRegisterApp{
-			Owner: operator.Address.String(), Id: "charlm", Runtime: computetypes.RuntimeWasm,
-			Digest: strings.Repeat("ab", 32), Interface: computetypes.INTERFACE_BATCH,
-		})
-		for i, node := range nodes {
-			signature, err := node.Key.Sign(computetypes.RegistrationBytes(c.ChainID(), operator.Address))
-			require.NoError(t, err)
-			c.Deliver(operator, &computetypes.MsgRegisterNode{
-				Operator: operator.Address.String(), Pubkey: node.Key.PubKey().Bytes(), KeySignature: signature, Role: computetypes.ROLE_COMPUTING,
-				Offer: computetypes.Offer{Slots: 2, SlotHourPrice: computetypes.Uemc(math.NewInt(int64(360_000 + i))), Runtimes: []string{computetypes.RuntimeWasm}},
-			})
-			c.Deliver(node, &computetypes.MsgReportStatus{Node: node.Address.String(), Accepting: true})
-		}
+		market(t, c, operator, nodes)
 		placed, refused := 0, 0
 		for range 3 {
 			var txs [][]byte
@@ -67,11 +56,52 @@ func TestExecutorsAgreeOnJobs(t *testing.T) {
 		}
 		require.Equal(t, 6, placed, "three nodes with two slots each")
 		require.NotZero(t, refused)
-		for range 3 { // the time-outs, one after the other
-			note(c.NextBlockAfter(61e9))
+		for range 3 * 7 { // the time-outs, one after the other
+			note(c.NextBlockAfter(10 * time.Second))
 		}
 	}
 	require.Equal(t, hashes[serverconfig.BlockExecutorSequential], hashes[serverconfig.BlockExecutorBlockSTM])
+}
+
+// market registers an app and nodes with two slots each, which are online.
+func market(t *testing.T, c *apptest.Chain, operator *apptest.Account, nodes []*apptest.Account) {
+	t.Helper()
+	c.Deliver(operator, &computetypes.MsgRegisterApp{
+		Owner: operator.Address.String(), Id: "charlm", Runtime: computetypes.RuntimeWasm,
+		Digest: strings.Repeat("ab", 32), Interface: computetypes.INTERFACE_BATCH,
+	})
+	for i, node := range nodes {
+		signature, err := node.Key.Sign(computetypes.RegistrationBytes(c.ChainID(), operator.Address))
+		require.NoError(t, err)
+		c.Deliver(operator, &computetypes.MsgRegisterNode{
+			Operator: operator.Address.String(), Pubkey: node.Key.PubKey().Bytes(), KeySignature: signature, Role: computetypes.ROLE_COMPUTING,
+			Offer: computetypes.Offer{Slots: 2, SlotHourPrice: computetypes.Uemc(math.NewInt(int64(360_000 + i))), Runtimes: []string{computetypes.RuntimeWasm}},
+		})
+		c.Deliver(node, &computetypes.MsgReportStatus{Node: node.Address.String(), Accepting: true})
+	}
+}
+
+// The network stands still for an hour while a job waits for its node, and goes
+// on as if nothing had been: the node still takes the job, and is paid.
+func TestNetworkStandsStill(t *testing.T) {
+	c := apptest.New(t, apptest.Options{Accounts: 4})
+	node, customer := c.Accounts[2], c.Accounts[3]
+	market(t, c, c.Accounts[1], c.Accounts[2:3])
+	c.Deliver(customer, submitJob(customer.Address))
+	id := computetypes.JobID(customer.Address, 0)
+	for range 5 {
+		c.NextBlockAfter(10 * time.Second) // 10 of its 60 seconds are left
+	}
+	c.NextBlockAfter(time.Hour)
+	for range 5 {
+		c.NextBlockAfter(10 * time.Second)
+	}
+	job, err := c.ComputeKeeper.Job(c.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, computetypes.JOB_STATUS_SCHEDULED, job.Status, job.Reason)
+	c.Deliver(node, &computetypes.MsgAcknowledgeJob{Node: node.Address.String(), Job: id, InputsReceived: true})
+	c.Deliver(node, &computetypes.MsgStartJob{Node: node.Address.String(), Job: id})
+	require.NoError(t, c.ComputeKeeper.CheckInvariants(c.Context()))
 }
 
 func submitJob(customer sdk.AccAddress) *computetypes.MsgSubmitJob {

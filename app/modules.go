@@ -97,6 +97,7 @@ func (app *App) setOrders() {
 		distrtypes.ModuleName, slashingtypes.ModuleName, evidencetypes.ModuleName, stakingtypes.ModuleName,
 		ibcexported.ModuleName, ibctransfertypes.ModuleName,
 		epochstypes.ModuleName, genutiltypes.ModuleName, authz.ModuleName, feegrant.ModuleName,
+		computetypes.ModuleName,
 	)
 	m.SetOrderEndBlockers(
 		// Bank credits the block's collected fees before anyone reads the fee collector.

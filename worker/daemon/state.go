@@ -74,13 +74,15 @@ func (d *Daemon) snapshot() chainState {
 	return d.state
 }
 
-// now is the chain's time: the newest block's, and what has passed since.
+// now is the chain's time: the newest block's, and what has passed since, but
+// no more than a block may take: while the network stands still, no deadline
+// runs on.
 func (d *Daemon) now() time.Time {
 	s := d.snapshot()
 	if s.headAt.IsZero() {
 		return time.Now()
 	}
-	return s.head.Time.Add(time.Since(s.headAt))
+	return s.head.Time.Add(min(time.Since(s.headAt), computetypes.MaxBlockGap*time.Second))
 }
 
 func (d *Daemon) rules() computetypes.Params {

@@ -26,6 +26,7 @@ func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 func queryCommands() []*autocliv1.RpcCommandOptions {
 	return []*autocliv1.RpcCommandOptions{
 		command("Params", "params", "Show the rules of the module"),
+		command("Clock", "clock", "Show the network's clock: how long the network has stood still"),
 		command("Node", "node [node]", "Show one node: what it offers, whether it is online, what it earned a name for", "node"),
 		command("Nodes", "nodes", "List nodes, all or one operator's (--operator)"),
 		command("Reservations", "reservations [node]", "List what a node has promised", "node"),

@@ -16,7 +16,7 @@ import (
 // whose availability changes, unbondings that complete. One queue rather than
 // three, because a block that has nothing to do should cost one look.
 
-// agendaEntry is (Unix seconds, kind, reference).
+// agendaEntry is (time by the network's clock, kind, reference).
 type agendaEntry = collections.Triple[int64, string, []byte]
 
 const (
@@ -60,14 +60,23 @@ func entryName(e agendaEntry) string {
 }
 
 // EndBlock works off what is due, oldest first, within the block's budget:
-// what does not fit waits for the next block, in order.
+// what does not fit waits for the next block, in order. In the grace after a
+// standstill all of it waits.
 func (k *Keeper) EndBlock(ctx context.Context) error {
+	clock, err := k.clock(ctx)
+	if err != nil {
+		return err
+	}
+	now := clock.Now(blockTime(ctx))
+	if now < clock.GraceUntil {
+		return nil
+	}
 	params, err := k.Params.Get(ctx)
 	if err != nil {
 		return err
 	}
 	budget := int(params.BlockWork)
-	entries, err := k.due(ctx, budget)
+	entries, err := k.due(ctx, now, budget)
 	if err != nil {
 		return err
 	}
@@ -78,18 +87,18 @@ func (k *Keeper) EndBlock(ctx context.Context) error {
 		budget--
 		k.isolated(ctx, entryName(entry),
 			func(ctx context.Context) error {
-				scanned, err := k.runEntry(ctx, entry)
+				scanned, err := k.runEntry(ctx, now, entry)
 				budget -= scanned
 				return err
 			},
-			func(ctx context.Context) error { return k.putOff(ctx, entry) })
+			func(ctx context.Context) error { return k.putOff(ctx, now+retrySeconds, entry) })
 	}
 	return nil
 }
 
-// due collects the entries that are due, at most limit.
-func (k *Keeper) due(ctx context.Context, limit int) ([]agendaEntry, error) {
-	until := new(collections.Range[agendaEntry]).EndExclusive(collections.Join3(now(ctx)+1, "", []byte{}))
+// due collects the entries that are due now, at most limit.
+func (k *Keeper) due(ctx context.Context, now int64, limit int) ([]agendaEntry, error) {
+	until := new(collections.Range[agendaEntry]).EndExclusive(collections.Join3(now+1, "", []byte{}))
 	iter, err := k.Agenda.Iterate(ctx, until)
 	if err != nil {
 		return nil, err
@@ -108,10 +117,10 @@ func (k *Keeper) due(ctx context.Context, limit int) ([]agendaEntry, error) {
 
 // runEntry does what an entry stands for, and with it moves or removes the
 // entry. It returns the index entries looked at.
-func (k *Keeper) runEntry(ctx context.Context, entry agendaEntry) (int, error) {
+func (k *Keeper) runEntry(ctx context.Context, now int64, entry agendaEntry) (int, error) {
 	switch entry.K2() {
 	case kindJob:
-		return k.timeOut(ctx, string(entry.K3()))
+		return k.timeOut(ctx, now, string(entry.K3()))
 	case kindNode:
 		n, err := k.Nodes.Get(ctx, entry.K3())
 		if err != nil {
@@ -131,12 +140,11 @@ func (k *Keeper) runEntry(ctx context.Context, entry agendaEntry) (int, error) {
 
 // putOff moves an entry that failed to a later time, together with the record
 // that names that time; an entry whose record is gone is dropped.
-func (k *Keeper) putOff(ctx context.Context, entry agendaEntry) error {
-	later := now(ctx) + retrySeconds
+func (k *Keeper) putOff(ctx context.Context, later int64, entry agendaEntry) error {
 	switch entry.K2() {
 	case kindJob:
 		if job, err := k.Jobs.Get(ctx, string(entry.K3())); err == nil {
-			if err := k.setDeadline(ctx, &job, later); err != nil {
+			if err := k.moveDeadline(ctx, &job, later); err != nil {
 				return err
 			}
 			return k.Jobs.Set(ctx, job.Id, job)

@@ -153,10 +153,22 @@ func (f *fixture) pass(seconds int64) {
 	}
 }
 
+// block makes the last of the blocks that a running network makes in seconds.
 func (f *fixture) block(seconds int64) {
+	f.t.Helper()
+	clock, err := f.k.Clock.Get(f.ctx)
+	require.NoError(f.t, err)
+	clock.BlockTime = f.ctx.BlockTime().Unix() + seconds - 1
+	require.NoError(f.t, f.k.Clock.Set(f.ctx, clock))
+	f.blockAfter(seconds)
+}
+
+// blockAfter makes a block after seconds in which the network made none.
+func (f *fixture) blockAfter(seconds int64) {
 	f.t.Helper()
 	f.ctx = f.ctx.WithBlockTime(f.ctx.BlockTime().Add(time.Duration(seconds) * time.Second)).WithBlockHeight(f.ctx.BlockHeight() + 1).
 		WithEventManager(sdk.NewEventManager())
+	require.NoError(f.t, f.k.BeginBlock(f.ctx))
 	require.NoError(f.t, f.k.EndBlock(f.ctx))
 	f.check()
 }

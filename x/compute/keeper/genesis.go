@@ -16,6 +16,9 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *types.GenesisState) error {
 	if err := k.Params.Set(ctx, g.Params); err != nil {
 		return err
 	}
+	if err := k.Clock.Set(ctx, g.Clock); err != nil {
+		return err
+	}
 	for _, n := range g.Nodes {
 		if err := k.initNode(ctx, n); err != nil {
 			return err
@@ -98,6 +101,9 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*types.GenesisState, error)
 	g := types.DefaultGenesis()
 	var err error
 	if g.Params, err = k.Params.Get(ctx); err != nil {
+		return nil, err
+	}
+	if g.Clock, err = k.clock(ctx); err != nil {
 		return nil, err
 	}
 	if g.Nodes, err = values(ctx, k.Nodes); err != nil {

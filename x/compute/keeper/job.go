@@ -58,9 +58,18 @@ func checkStatus(job types.Job, allowed ...types.JobStatus) error {
 	return errorsmod.Wrapf(types.ErrWrongStatus, "job %s is %s", job.Id, types.StatusWord(job.Status))
 }
 
-// setDeadline moves a job on the agenda; the job is written by the
-// caller.
-func (k *Keeper) setDeadline(ctx context.Context, job *types.Job, at int64) error {
+// setDeadline gives a job's status its end, seconds from now by the network's
+// clock; the job is written by the caller.
+func (k *Keeper) setDeadline(ctx context.Context, job *types.Job, seconds uint64) error {
+	now, err := k.now(ctx)
+	if err != nil {
+		return err
+	}
+	return k.moveDeadline(ctx, job, now+int64(seconds))
+}
+
+// moveDeadline moves a job on the agenda; the job is written by the caller.
+func (k *Keeper) moveDeadline(ctx context.Context, job *types.Job, at int64) error {
 	if err := k.dropDeadline(ctx, job); err != nil {
 		return err
 	}
@@ -77,11 +86,11 @@ func (k *Keeper) dropDeadline(ctx context.Context, job *types.Job) error {
 	return k.Agenda.Remove(ctx, jobEntry(old, job.Id))
 }
 
-// advance moves a job to another live status with its own deadline, and writes
-// it.
-func (k *Keeper) advance(ctx context.Context, job types.Job, status types.JobStatus, deadline int64) error {
+// advance moves a job to another live status that ends by itself in seconds, and
+// writes it.
+func (k *Keeper) advance(ctx context.Context, job types.Job, status types.JobStatus, seconds uint64) error {
 	job.Status = status
-	if err := k.setDeadline(ctx, &job, deadline); err != nil {
+	if err := k.setDeadline(ctx, &job, seconds); err != nil {
 		return err
 	}
 	if err := k.Jobs.Set(ctx, job.Id, job); err != nil {
@@ -161,9 +170,9 @@ func (k *Keeper) closeJob(ctx context.Context, params types.Params, job types.Jo
 	if err := k.sweep(ctx, escrow); err != nil {
 		return err
 	}
-	job.Status, job.Reason, job.ClosedAt = status, reason, now(ctx)
+	job.Status, job.Reason, job.ClosedAt = status, reason, blockTime(ctx)
 	job.Paid, job.Refunded = types.Uemc(price), types.Uemc(refund)
-	if err := k.setDeadline(ctx, &job, now(ctx)+int64(params.JobRetentionSeconds)); err != nil {
+	if err := k.setDeadline(ctx, &job, params.JobRetentionSeconds); err != nil {
 		return err
 	}
 	if err := k.Jobs.Set(ctx, job.Id, job); err != nil {

@@ -25,6 +25,8 @@ type Keeper struct {
 	Schema collections.Schema
 	// Params of the module.
 	Params collections.Item[types.Params]
+	// Clock of the network.
+	Clock collections.Item[types.Clock]
 	// Nodes: node → Node
 	Nodes collections.Map[sdk.AccAddress, types.Node]
 	// NodesByOperator: (operator, node)
@@ -33,7 +35,7 @@ type Keeper struct {
 	PriceIndex collections.KeySet[indexKey]
 	// IndexHeads: app or runtime → its first entry in PriceIndex
 	IndexHeads collections.Map[string, types.IndexHead]
-	// Agenda: (Unix seconds, kind, reference) of what happens by itself
+	// Agenda: (time by the network's clock, kind, reference) of what happens by itself
 	Agenda collections.KeySet[agendaEntry]
 	// Reservations: (node, promise) → Reservation
 	Reservations collections.Map[collections.Pair[sdk.AccAddress, string], types.Reservation]
@@ -64,6 +66,7 @@ func NewKeeper(
 		accounts: accounts, bank: bank, pool: pool, authority: authority, hooks: types.NoopHooks{},
 
 		Params:          collections.NewItem(sb, types.ParamsKey, "params", codec.CollValue[types.Params](cdc)),
+		Clock:           collections.NewItem(sb, types.ClockKey, "clock", codec.CollValue[types.Clock](cdc)),
 		Nodes:           collections.NewMap(sb, types.NodesKey, "nodes", addr, codec.CollValue[types.Node](cdc)),
 		NodesByOperator: collections.NewKeySet(sb, types.NodesByOperatorKey, "nodes_by_operator", collections.PairKeyCodec(addr, addr)),
 		PriceIndex:      collections.NewKeySet(sb, types.PriceIndexKey, "price_index", collections.QuadKeyCodec(collections.StringKey, collections.Uint64Key, collections.Int64Key, addr)),
@@ -95,9 +98,6 @@ func (k *Keeper) SetHooks(hooks types.ComputeHooks) *Keeper {
 
 // Authority is the address that may change the parameters.
 func (k *Keeper) Authority() string { return k.authority }
-
-// now is the block's time in Unix seconds, the only clock of the module.
-func now(ctx context.Context) int64 { return sdk.UnwrapSDKContext(ctx).BlockTime().Unix() }
 
 func emit(ctx context.Context, event interface {
 	Reset()

@@ -19,9 +19,13 @@ import (
 // reading the rest. Moving it when the job begins would be fairer by a hair, but
 // a block of submissions would then skip over all the entries it has deleted.
 func (k *Keeper) list(ctx context.Context, params types.Params, addr sdk.AccAddress, n *types.Node, served bool) error {
+	now, err := k.now(ctx)
+	if err != nil {
+		return err
+	}
 	old := n.Listing
-	fresh := types.Listing{Price: n.Offer.SlotHourPrice.Amount.Uint64(), WakeAt: n.NextWake(params, now(ctx)), Since: old.Since}
-	if n.Unavailable(params, now(ctx)) == "" {
+	fresh := types.Listing{Price: n.Offer.SlotHourPrice.Amount.Uint64(), WakeAt: n.NextWake(params, now), Since: old.Since}
+	if n.Unavailable(params, now) == "" {
 		fresh.Keys = n.Offer.IndexKeys()
 	}
 	if served || len(old.Keys) == 0 || old.Price != fresh.Price {

@@ -121,6 +121,9 @@ func TestRandomLife(t *testing.T) {
 					return f.msg.UpdateNode(ctx, &types.MsgUpdateNode{Operator: operator.String(), Node: node(), Offer: offer(amount())})
 				})
 			},
+			"standstill": func(*rapid.T) {
+				f.blockAfter(rapid.SampledFrom([]int64{11, 100, 3_600, 30 * 86_400}).Draw(r, "standstill"))
+			},
 			"time": func(*rapid.T) {
 				f.block(rapid.SampledFrom([]int64{1, 10, 61, 700, 1900, 86_400, 15 * 86_400}).Draw(r, "time"))
 			},

@@ -32,7 +32,7 @@ func (s msgServer) SubmitJob(ctx context.Context, m *types.MsgSubmitJob) (*types
 	if err != nil {
 		return nil, err
 	}
-	job := newJob(customer, m, app, seq, now(ctx))
+	job := newJob(customer, m, app, seq, blockTime(ctx))
 	p, err := s.place(ctx, params, demand(app, job.Requirements, job.MaxSeconds, job.MaxPrice.Amount), job.WantedNode, nil)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (s msgServer) AcknowledgeJob(ctx context.Context, m *types.MsgAcknowledgeJo
 	if m.InputsReceived {
 		status, seconds = types.JOB_STATUS_READY, params.StartSeconds
 	}
-	return &types.MsgAcknowledgeJobResponse{}, s.advance(ctx, job, status, now(ctx)+int64(seconds))
+	return &types.MsgAcknowledgeJobResponse{}, s.advance(ctx, job, status, seconds)
 }
 
 // DeclineJob implements types.MsgServer.
@@ -83,7 +83,11 @@ func (s msgServer) DeclineJob(ctx context.Context, m *types.MsgDeclineJob) (*typ
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.pass(ctx, params, job, "node "+m.Node+" declined: "+m.Reason, markDeclined(params, now(ctx)))
+	now, err := s.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.pass(ctx, params, job, "node "+m.Node+" declined: "+m.Reason, markDeclined(params, now))
 	return &types.MsgDeclineJobResponse{}, err
 }
 
@@ -107,12 +111,11 @@ func (s msgServer) StartJob(ctx context.Context, m *types.MsgStartJob) (*types.M
 			return nil, err
 		}
 	}
-	job.StartedAt = now(ctx)
-	ends := job.StartedAt + int64(job.MaxSeconds)
-	if err := s.advance(ctx, job, types.JOB_STATUS_RUNNING, ends+int64(params.ReceiptSeconds)); err != nil {
+	job.StartedAt = blockTime(ctx)
+	if err := s.advance(ctx, job, types.JOB_STATUS_RUNNING, job.MaxSeconds+params.ReceiptSeconds); err != nil {
 		return nil, err
 	}
-	return &types.MsgStartJobResponse{EndsAt: ends}, s.hooks.AfterJobStarted(ctx, job)
+	return &types.MsgStartJobResponse{EndsAt: job.StartedAt + int64(job.MaxSeconds)}, s.hooks.AfterJobStarted(ctx, job)
 }
 
 // SubmitReceipt implements types.MsgServer.
@@ -128,7 +131,7 @@ func (s msgServer) SubmitReceipt(ctx context.Context, m *types.MsgSubmitReceipt)
 	if err != nil {
 		return nil, err
 	}
-	job.Receipt, job.FinishedAt = &m.Receipt, now(ctx)
+	job.Receipt, job.FinishedAt = &m.Receipt, blockTime(ctx)
 	if m.Receipt.Reason == types.EXIT_REASON_WORKER {
 		if err := s.leaveNode(ctx, params, job, markFailed); err != nil {
 			return nil, err
@@ -141,7 +144,7 @@ func (s msgServer) SubmitReceipt(ctx context.Context, m *types.MsgSubmitReceipt)
 	}
 	job.Paid = types.Uemc(types.Bill(params, job, m.Receipt.Usage.WallMilliseconds, job.FinishedAt))
 	return &types.MsgSubmitReceiptResponse{Price: job.Paid},
-		s.advance(ctx, job, types.JOB_STATUS_FINISHED, now(ctx)+int64(params.AcceptanceSeconds))
+		s.advance(ctx, job, types.JOB_STATUS_FINISHED, params.AcceptanceSeconds)
 }
 
 // AcceptResult implements types.MsgServer.
@@ -175,7 +178,7 @@ func (s msgServer) CancelJob(ctx context.Context, m *types.MsgCancelJob) (*types
 	// the chain's own clock is all there is to bill by.
 	price := math.MinInt(params.JobReservationFee.Amount, job.MaxPrice.Amount)
 	if job.Status == types.JOB_STATUS_RUNNING {
-		price = types.Bill(params, job, job.MaxSeconds*1000, now(ctx))
+		price = types.Bill(params, job, job.MaxSeconds*1000, blockTime(ctx))
 	}
 	if err := s.leaveNode(ctx, params, job, nil); err != nil {
 		return nil, err
@@ -195,7 +198,7 @@ func newJob(customer sdk.AccAddress, m *types.MsgSubmitJob, app types.App, seq u
 		req.MinStake = math.ZeroInt()
 	}
 	return types.Job{
-		Id: id, Customer: m.Customer, Sequence: seq, App: app.Id, Runtime: app.Runtime, AppDigest: app.Digest,
+		Id: id, Customer: m.Customer, Sequence: seq, App: app.Id, Runtime: app.Runtime, AppDigest: app.Digest, AppImage: app.Image,
 		Requirements: req, WantedNode: m.Node, MaxSeconds: m.MaxSeconds, MaxPrice: m.MaxPrice,
 		SpecDigest: m.SpecDigest, InputsDigest: m.InputsDigest, AccessKey: m.AccessKey,
 		SubmittedAt: at, SlotHourPrice: zero, Paid: zero, Refunded: zero,

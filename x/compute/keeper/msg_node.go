@@ -39,7 +39,7 @@ func (s msgServer) RegisterNode(ctx context.Context, m *types.MsgRegisterNode) (
 	if err := s.payInto(ctx, operator, types.NodeDeposit(addr), deposit); err != nil {
 		return nil, errorsmod.Wrapf(err, "registration deposit of %s", params.RegistrationDeposit)
 	}
-	if err := s.setNode(ctx, addr, newNode(addr, m, deposit, now(ctx))); err != nil {
+	if err := s.setNode(ctx, addr, newNode(addr, m, deposit, blockTime(ctx))); err != nil {
 		return nil, err
 	}
 	if err := s.NodesByOperator.Set(ctx, collections.Join(operator, addr)); err != nil {
@@ -98,11 +98,15 @@ func (s msgServer) Unjail(ctx context.Context, m *types.MsgUnjail) (*types.MsgUn
 	if err != nil {
 		return nil, err
 	}
+	now, err := s.now(ctx)
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case !n.Jailed:
 		return nil, errorsmod.Wrap(types.ErrNotJailed, m.Node)
-	case now(ctx) < n.JailedUntil:
-		return nil, errorsmod.Wrapf(types.ErrStillJailed, "for another %d s", n.JailedUntil-now(ctx))
+	case now < n.JailedUntil:
+		return nil, errorsmod.Wrapf(types.ErrStillJailed, "for another %d s", n.JailedUntil-now)
 	case n.Stake.LT(n.ReservedStake):
 		return nil, errorsmod.Wrapf(types.ErrStakeTooSmall, "%s%s is promised, the stake is %s; stake the difference first", n.ReservedStake, types.Denom, n.Stake)
 	}
@@ -126,6 +130,10 @@ func (s msgServer) ReportStatus(ctx context.Context, m *types.MsgReportStatus) (
 	if err != nil {
 		return nil, err
 	}
-	n.Endpoints, n.Accepting, n.ReportedAt = m.Endpoints, m.Accepting, now(ctx)
-	return &types.MsgReportStatusResponse{OnlineUntil: n.OnlineUntil(params)}, s.setNode(ctx, addr, n)
+	clock, err := s.clock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	n.Endpoints, n.Accepting, n.ReportedAt = m.Endpoints, m.Accepting, clock.Now(blockTime(ctx))
+	return &types.MsgReportStatusResponse{OnlineUntil: clock.Node(n).OnlineUntil(params)}, s.setNode(ctx, addr, n)
 }

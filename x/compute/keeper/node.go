@@ -119,18 +119,22 @@ func (k *Keeper) SetPower(ctx context.Context, addr sdk.AccAddress, power uint64
 }
 
 // Jail takes a node out of the index until its operator unjails it, not before
-// until (Unix seconds). Promises that are live go on.
+// until (block time in Unix seconds). Promises that are live go on.
 func (k *Keeper) Jail(ctx context.Context, addr sdk.AccAddress, until int64, reason string) error {
 	n, err := k.Node(ctx, addr)
 	if err != nil {
 		return err
 	}
+	clock, err := k.clock(ctx)
+	if err != nil {
+		return err
+	}
 	n.Jailed = true
-	n.JailedUntil = max(n.JailedUntil, until)
+	n.JailedUntil = max(n.JailedUntil, clock.Now(until))
 	if err := k.setNode(ctx, addr, n); err != nil {
 		return err
 	}
-	return emit(ctx, &types.EventNodeJailed{Node: n.Address, Reason: reason, Until: n.JailedUntil})
+	return emit(ctx, &types.EventNodeJailed{Node: n.Address, Reason: reason, Until: clock.Node(n).JailedUntil})
 }
 
 // newNode is a node as it is right after its registration: offline until its

@@ -24,8 +24,12 @@ func (q queryServer) Job(ctx context.Context, r *types.QueryJobRequest) (*types.
 	if err != nil {
 		return nil, queryError(err)
 	}
+	clock, err := q.clock(ctx)
+	if err != nil {
+		return nil, err
+	}
 	escrow := types.JobEscrow(job.Id)
-	return &types.QueryJobResponse{Job: job, EscrowAddress: escrow.String(), EscrowBalance: q.bank.GetBalance(ctx, escrow, types.Denom)}, nil
+	return &types.QueryJobResponse{Job: clock.Job(job), EscrowAddress: escrow.String(), EscrowBalance: q.bank.GetBalance(ctx, escrow, types.Denom)}, nil
 }
 
 // maxProbes bounds how many pruned jobs one page steps over.
@@ -51,6 +55,10 @@ func (q queryServer) CustomerJobs(ctx context.Context, r *types.QueryCustomerJob
 	} else if len(req.Key) != 0 {
 		return nil, status.Error(codes.InvalidArgument, "the page key is not one that this query returned")
 	}
+	clock, err := q.clock(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := &types.QueryCustomerJobsResponse{Pagination: &query.PageResponse{}}
 	for probes := 0; next > 0; probes++ {
 		next--
@@ -65,7 +73,7 @@ func (q queryServer) CustomerJobs(ctx context.Context, r *types.QueryCustomerJob
 		if err != nil {
 			return nil, err
 		}
-		out.Jobs = append(out.Jobs, job)
+		out.Jobs = append(out.Jobs, clock.Job(job))
 	}
 	return out, nil
 }
@@ -81,12 +89,17 @@ func (q queryServer) NodeJobs(ctx context.Context, r *types.QueryNodeJobsRequest
 	if err != nil {
 		return nil, err
 	}
+	clock, err := q.clock(ctx)
+	if err != nil {
+		return nil, err
+	}
 	jobs, next, err := query.CollectionFilteredPaginate(ctx, q.Keeper.Reservations, req,
 		func(key collections.Pair[sdk.AccAddress, string], _ types.Reservation) (bool, error) {
 			return strings.HasPrefix(key.K2(), jobPromise), nil
 		},
 		func(key collections.Pair[sdk.AccAddress, string], _ types.Reservation) (types.Job, error) {
-			return q.Jobs.Get(ctx, strings.TrimPrefix(key.K2(), jobPromise))
+			job, err := q.Jobs.Get(ctx, strings.TrimPrefix(key.K2(), jobPromise))
+			return clock.Job(job), err
 		},
 		query.WithCollectionPaginationPairPrefix[sdk.AccAddress, string](node))
 	return &types.QueryNodeJobsResponse{Jobs: jobs, Pagination: next}, queryError(err)
@@ -117,6 +130,10 @@ func (q queryServer) Match(ctx context.Context, r *types.QueryMatchRequest) (*ty
 	if d.MaxSeconds > params.MaxJobSeconds {
 		return nil, status.Errorf(codes.InvalidArgument, "max_seconds must be at most %d, got %d", params.MaxJobSeconds, d.MaxSeconds)
 	}
+	now, err := q.now(ctx)
+	if err != nil {
+		return nil, err
+	}
 	p, err := q.place(ctx, params, d, r.Node, nil)
 	if err != nil {
 		return nil, queryError(err)
@@ -126,13 +143,13 @@ func (q queryServer) Match(ctx context.Context, r *types.QueryMatchRequest) (*ty
 		out.Node = p.node.Address
 		out.Quote = types.Uemc(types.FullPrice(params, p.node.Offer.SlotHourPrice.Amount, d.MaxSeconds))
 	}
-	candidate := func(_ sdk.AccAddress, n types.Node) (types.Candidate, error) { return assess(ctx, params, d, n), nil }
+	candidate := func(_ sdk.AccAddress, n types.Node) (types.Candidate, error) { return assess(params, now, d, n), nil }
 	if r.Node != "" {
 		_, n, err := q.node(ctx, r.Node)
 		if err != nil {
 			return nil, queryError(err)
 		}
-		out.Candidates = []types.Candidate{assess(ctx, params, d, n)}
+		out.Candidates = []types.Candidate{assess(params, now, d, n)}
 		return out, nil
 	}
 	out.Candidates, out.Pagination, err = query.CollectionPaginate(ctx, q.Keeper.Nodes, req, candidate)
@@ -140,9 +157,9 @@ func (q queryServer) Match(ctx context.Context, r *types.QueryMatchRequest) (*ty
 }
 
 // assess is one node's answer to a demand.
-func assess(ctx context.Context, params types.Params, d types.Demand, n types.Node) types.Candidate {
+func assess(params types.Params, now int64, d types.Demand, n types.Node) types.Candidate {
 	failures := n.Failures(d)
-	if why := n.Unavailable(params, now(ctx)); why != "" {
+	if why := n.Unavailable(params, now); why != "" {
 		failures = append([]string{why}, failures...)
 	}
 	price := n.Offer.SlotHourPrice

@@ -17,8 +17,11 @@ func (q queryServer) Node(ctx context.Context, r *types.QueryNodeRequest) (*type
 	if err != nil {
 		return nil, queryError(err)
 	}
-	params, err := q.Keeper.Params.Get(ctx)
-	return &types.QueryNodeResponse{Node: view(ctx, params, n)}, err
+	view, err := q.viewer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &types.QueryNodeResponse{Node: view(n)}, nil
 }
 
 // Nodes implements types.QueryServer.
@@ -27,13 +30,13 @@ func (q queryServer) Nodes(ctx context.Context, r *types.QueryNodesRequest) (*ty
 	if err != nil {
 		return nil, err
 	}
-	params, err := q.Keeper.Params.Get(ctx)
+	view, err := q.viewer(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if r.Operator == "" {
 		views, next, err := query.CollectionPaginate(ctx, q.Keeper.Nodes, req,
-			func(_ sdk.AccAddress, n types.Node) (types.NodeView, error) { return view(ctx, params, n), nil })
+			func(_ sdk.AccAddress, n types.Node) (types.NodeView, error) { return view(n), nil })
 		return &types.QueryNodesResponse{Nodes: views, Pagination: next}, queryError(err)
 	}
 	operator, err := addressArgument("operator", r.Operator)
@@ -43,19 +46,27 @@ func (q queryServer) Nodes(ctx context.Context, r *types.QueryNodesRequest) (*ty
 	views, next, err := query.CollectionPaginate(ctx, q.NodesByOperator, req,
 		func(key collections.Pair[sdk.AccAddress, sdk.AccAddress], _ collections.NoValue) (types.NodeView, error) {
 			n, err := q.Keeper.Node(ctx, key.K2())
-			return view(ctx, params, n), err
+			return view(n), err
 		},
 		query.WithCollectionPaginationPairPrefix[sdk.AccAddress, sdk.AccAddress](operator))
 	return &types.QueryNodesResponse{Nodes: views, Pagination: next}, queryError(err)
 }
 
-// view adds what follows from a node's state at this height.
-func view(ctx context.Context, params types.Params, n types.Node) types.NodeView {
-	v := types.NodeView{Node: n, Online: now(ctx) < n.OnlineUntil(params), FreeSlots: n.FreeSlots(), Unavailable: n.Unavailable(params, now(ctx))}
-	if price, ok := types.EHourPrice(n); ok {
-		v.EHourPrice = types.Uemc(price).String()
+// viewer returns what adds to a node what follows from its state at this height.
+func (q queryServer) viewer(ctx context.Context) (func(types.Node) types.NodeView, error) {
+	params, err := q.Keeper.Params.Get(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return v
+	clock, err := q.clock(ctx)
+	now := clock.Now(blockTime(ctx))
+	return func(n types.Node) types.NodeView {
+		v := types.NodeView{Node: clock.Node(n), Online: now < n.OnlineUntil(params), FreeSlots: n.FreeSlots(), Unavailable: n.Unavailable(params, now)}
+		if price, ok := types.EHourPrice(n); ok {
+			v.EHourPrice = types.Uemc(price).String()
+		}
+		return v
+	}, err
 }
 
 // Reservations implements types.QueryServer.
@@ -86,9 +97,13 @@ func (q queryServer) Unbondings(ctx context.Context, r *types.QueryUnbondingsReq
 	if err != nil {
 		return nil, err
 	}
+	clock, err := q.clock(ctx)
+	if err != nil {
+		return nil, err
+	}
 	list, next, err := query.CollectionPaginate(ctx, q.Keeper.Unbondings, req,
 		func(_ collections.Pair[sdk.AccAddress, uint64], v types.Unbonding) (types.Unbonding, error) {
-			return v, nil
+			return clock.Unbonding(v), nil
 		},
 		query.WithCollectionPaginationPairPrefix[sdk.AccAddress, uint64](node))
 	return &types.QueryUnbondingsResponse{Unbondings: list, Pagination: next}, queryError(err)

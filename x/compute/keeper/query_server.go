@@ -59,6 +59,12 @@ func (q queryServer) Params(ctx context.Context, _ *types.QueryParamsRequest) (*
 	return &types.QueryParamsResponse{Params: params}, queryError(err)
 }
 
+// Clock implements types.QueryServer.
+func (q queryServer) Clock(ctx context.Context, _ *types.QueryClockRequest) (*types.QueryClockResponse, error) {
+	clock, err := q.clock(ctx)
+	return &types.QueryClockResponse{Clock: clock}, queryError(err)
+}
+
 // App implements types.QueryServer.
 func (q queryServer) App(ctx context.Context, r *types.QueryAppRequest) (*types.QueryAppResponse, error) {
 	app, err := q.app(ctx, r.App)

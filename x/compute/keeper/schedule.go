@@ -28,10 +28,14 @@ type placement struct {
 // index that fits, the longest-waiting one first. At most max_scan entries are
 // looked at.
 func (k *Keeper) place(ctx context.Context, params types.Params, d types.Demand, wanted string, tried []string) (placement, error) {
-	if wanted != "" {
-		return k.placeOn(ctx, params, d, wanted, tried)
+	now, err := k.now(ctx)
+	if err != nil {
+		return placement{}, err
 	}
-	if p, err := k.placeOnCheapest(ctx, params, d, tried); err != nil || p.addr != nil {
+	if wanted != "" {
+		return k.placeOn(ctx, params, now, d, wanted, tried)
+	}
+	if p, err := k.placeOnCheapest(ctx, params, now, d, tried); err != nil || p.addr != nil {
 		return p, err
 	}
 	scan, err := k.openScan(ctx, d.App)
@@ -54,7 +58,7 @@ func (k *Keeper) place(ctx context.Context, params types.Params, d types.Demand,
 		if err != nil {
 			return placement{}, err
 		}
-		why := node.Unavailable(params, now(ctx))
+		why := node.Unavailable(params, now)
 		if failures := node.Failures(d); why == "" && len(failures) > 0 {
 			why = failures[0]
 		}
@@ -70,7 +74,7 @@ func (k *Keeper) place(ctx context.Context, params types.Params, d types.Demand,
 }
 
 // placeOnCheapest is the usual case: the first entry fits.
-func (k *Keeper) placeOnCheapest(ctx context.Context, params types.Params, d types.Demand, tried []string) (placement, error) {
+func (k *Keeper) placeOnCheapest(ctx context.Context, params types.Params, now int64, d types.Demand, tried []string) (placement, error) {
 	addr, found, err := k.cheapest(ctx, d.App)
 	if err != nil || !found {
 		return placement{}, err
@@ -79,13 +83,13 @@ func (k *Keeper) placeOnCheapest(ctx context.Context, params types.Params, d typ
 	if err != nil {
 		return placement{}, err
 	}
-	if node.Unavailable(params, now(ctx)) != "" || len(node.Failures(d)) > 0 || slices.Contains(tried, node.Address) {
+	if node.Unavailable(params, now) != "" || len(node.Failures(d)) > 0 || slices.Contains(tried, node.Address) {
 		return placement{}, nil
 	}
 	return placement{addr: addr, node: node, scanned: 1}, nil
 }
 
-func (k *Keeper) placeOn(ctx context.Context, params types.Params, d types.Demand, wanted string, tried []string) (placement, error) {
+func (k *Keeper) placeOn(ctx context.Context, params types.Params, now int64, d types.Demand, wanted string, tried []string) (placement, error) {
 	addr, node, err := k.node(ctx, wanted)
 	if err != nil {
 		return placement{}, err
@@ -94,7 +98,7 @@ func (k *Keeper) placeOn(ctx context.Context, params types.Params, d types.Deman
 		return placement{scanned: 1, reason: fmt.Sprintf("node %s was tried already", wanted)}, nil
 	}
 	failures := node.Failures(d)
-	if why := node.Unavailable(params, now(ctx)); why != "" {
+	if why := node.Unavailable(params, now); why != "" {
 		failures = append([]string{why}, failures...)
 	}
 	if len(failures) > 0 {
@@ -212,7 +216,7 @@ func (k *Keeper) assign(ctx context.Context, params types.Params, job *types.Job
 	}
 	job.Node, job.Operator, job.SlotHourPrice = n.Address, n.Operator, n.Offer.SlotHourPrice
 	job.Status = types.JOB_STATUS_SCHEDULED
-	if err := k.setDeadline(ctx, job, now(ctx)+int64(params.AcknowledgeSeconds)); err != nil {
+	if err := k.setDeadline(ctx, job, params.AcknowledgeSeconds); err != nil {
 		return err
 	}
 	return emit(ctx, &types.EventJobScheduled{Job: job.Id, Node: job.Node, Customer: job.Customer, Attempt: uint32(len(job.TriedNodes)) + 1})

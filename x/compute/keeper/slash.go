@@ -115,7 +115,7 @@ func (k *Keeper) recordSlash(ctx context.Context, addr sdk.AccAddress, amount ma
 		seq = key.K2() + 1
 	}
 	return k.Slashes.Set(ctx, collections.Join(addr, seq), types.Slash{
-		Node: addr.String(), Sequence: seq, Height: sdk.UnwrapSDKContext(ctx).BlockHeight(), Time: now(ctx),
+		Node: addr.String(), Sequence: seq, Height: sdk.UnwrapSDKContext(ctx).BlockHeight(), Time: blockTime(ctx),
 		Amount: amount, Reason: reason, Evidence: evidence,
 	})
 }

@@ -41,7 +41,8 @@ func checkUnstake(p types.Params, n types.Node, amount math.Int) error {
 }
 
 // unbond moves stake of n into an unbonding entry. The coins stay in the
-// module's account until the entry completes. n is written by the caller.
+// module's account until the entry completes. n is written by the caller. It
+// returns when that is, in block time as far as it is known.
 func (k *Keeper) unbond(ctx context.Context, addr sdk.AccAddress, n *types.Node, amount math.Int) (int64, error) {
 	params, err := k.Params.Get(ctx)
 	if err != nil {
@@ -55,6 +56,10 @@ func (k *Keeper) unbond(ctx context.Context, addr sdk.AccAddress, n *types.Node,
 	if len(open) >= MaxUnbondings && !n.Retiring {
 		return 0, errorsmod.Wrapf(types.ErrTooManyEntries, "%d withdrawals are under way; wait until the first arrives", len(open))
 	}
+	clock, err := k.clock(ctx)
+	if err != nil {
+		return 0, err
+	}
 	// A node that retired and came back starts at sequence 0 again: take the
 	// first number that no open entry has.
 	seq := n.Sequence
@@ -63,11 +68,12 @@ func (k *Keeper) unbond(ctx context.Context, addr sdk.AccAddress, n *types.Node,
 	}
 	n.Sequence = seq + 1
 	n.Stake = n.Stake.Sub(amount)
-	u := types.Unbonding{Node: n.Address, Sequence: seq, Operator: n.Operator, Amount: amount, CompletesAt: now(ctx) + int64(params.UnbondingSeconds)}
+	u := types.Unbonding{Node: n.Address, Sequence: seq, Operator: n.Operator, Amount: amount, CompletesAt: clock.Now(blockTime(ctx)) + int64(params.UnbondingSeconds)}
 	if err := k.setUnbonding(ctx, addr, u); err != nil {
 		return 0, err
 	}
-	return u.CompletesAt, emit(ctx, &types.EventUnstaked{Node: n.Address, Amount: types.Uemc(amount).String(), CompletesAt: u.CompletesAt})
+	told := clock.Unbonding(u).CompletesAt
+	return told, emit(ctx, &types.EventUnstaked{Node: n.Address, Amount: types.Uemc(amount).String(), CompletesAt: told})
 }
 
 func (k *Keeper) setUnbonding(ctx context.Context, addr sdk.AccAddress, u types.Unbonding) error {

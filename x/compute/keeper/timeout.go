@@ -11,7 +11,7 @@ import (
 
 // timeOut ends a job's status by itself: the state machine's answer to
 // everybody who went away. It returns the index entries looked at.
-func (k *Keeper) timeOut(ctx context.Context, id string) (int, error) {
+func (k *Keeper) timeOut(ctx context.Context, now int64, id string) (int, error) {
 	job, err := k.Jobs.Get(ctx, id)
 	if err != nil {
 		return 0, err
@@ -22,7 +22,7 @@ func (k *Keeper) timeOut(ctx context.Context, id string) (int, error) {
 	}
 	switch job.Status {
 	case types.JOB_STATUS_SCHEDULED:
-		return k.pass(ctx, params, job, fmt.Sprintf("node %s did not acknowledge within %d s", job.Node, params.AcknowledgeSeconds), markMissedStart(params, now(ctx)))
+		return k.pass(ctx, params, job, fmt.Sprintf("node %s did not acknowledge within %d s", job.Node, params.AcknowledgeSeconds), markMissedStart(params, now))
 	case types.JOB_STATUS_WAITING:
 		if err := k.leaveNode(ctx, params, job, markInputsMissing); err != nil {
 			return 0, err
@@ -30,7 +30,7 @@ func (k *Keeper) timeOut(ctx context.Context, id string) (int, error) {
 		fee := math.MinInt(params.JobReservationFee.Amount, job.MaxPrice.Amount)
 		return 0, k.closeJob(ctx, params, job, types.JOB_STATUS_EXPIRED, fee, fmt.Sprintf("the inputs were not handed over within %d s", params.InputSeconds))
 	case types.JOB_STATUS_READY:
-		return k.pass(ctx, params, job, fmt.Sprintf("node %s had the inputs and did not start within %d s", job.Node, params.StartSeconds), markMissedStart(params, now(ctx)))
+		return k.pass(ctx, params, job, fmt.Sprintf("node %s had the inputs and did not start within %d s", job.Node, params.StartSeconds), markMissedStart(params, now))
 	case types.JOB_STATUS_RUNNING:
 		if err := k.leaveNode(ctx, params, job, markFailed); err != nil {
 			return 0, err

@@ -12,9 +12,25 @@ const (
 	RuntimeDocker = "docker"
 )
 
-const maxUnitBytes = 32
+const (
+	maxUnitBytes  = 32
+	maxImageBytes = 200
+)
 
-var appIDPattern = regexp.MustCompile(`^[a-z][a-z0-9._-]{1,63}$`)
+var (
+	appIDPattern = regexp.MustCompile(`^[a-z][a-z0-9._-]{1,63}$`)
+	// imagePattern is registry[:port]/path without tag and digest.
+	imagePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$`)
+)
+
+// ValidateImage checks the name of a repository of images. It must name its
+// registry: a bare "name" would mean whatever registry a node prefers.
+func ValidateImage(image string) error {
+	if len(image) > maxImageBytes || !imagePattern.MatchString(image) {
+		return errorsmod.Wrapf(ErrInvalidApp, "image must be registry/repository without tag and digest, such as ghcr.io/you/app, got %.80q", image)
+	}
+	return nil
+}
 
 // ValidateAppID checks the form of an app's id.
 func ValidateAppID(id string) error {
@@ -40,7 +56,14 @@ func (a App) Validate() error {
 	if err := ValidateRuntime(a.Runtime); err != nil {
 		return err
 	}
+	if a.Image != "" {
+		if err := ValidateImage(a.Image); err != nil {
+			return err
+		}
+	}
 	switch {
+	case a.Image != "" && a.Runtime != RuntimeDocker:
+		return errorsmod.Wrapf(ErrInvalidApp, "an image goes with runtime %s, not %s", RuntimeDocker, a.Runtime)
 	case !digestPattern.MatchString(a.Digest):
 		return errorsmod.Wrapf(ErrInvalidApp, "digest must be the SHA-256 of the artifact in 64 lower-case hex characters, got %.80q", a.Digest)
 	case a.Interface < INTERFACE_BATCH || a.Interface > INTERFACE_OPENAI:

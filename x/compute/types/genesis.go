@@ -15,6 +15,9 @@ func (g GenesisState) Validate() error {
 	if err := g.Params.Validate(); err != nil {
 		return err
 	}
+	if g.Clock.Standstill < 0 || g.Clock.BlockTime < 0 || g.Clock.GraceUntil < 0 {
+		return errorsmod.Wrapf(ErrInvalidParams, "the clock has a negative time: %s", &g.Clock)
+	}
 	nodes := map[string]bool{}
 	for _, n := range g.Nodes {
 		if err := n.validate(); err != nil {

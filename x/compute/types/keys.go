@@ -32,6 +32,7 @@ var (
 	AppsKey            = collections.NewPrefix(10)
 	JobSequencesKey    = collections.NewPrefix(11)
 	JobsKey            = collections.NewPrefix(12)
+	ClockKey           = collections.NewPrefix(13)
 )
 
 // JobIDBytes is the length of a job id before hex encoding.

@@ -91,6 +91,9 @@ func (n Node) Failures(d Demand) []string {
 	if offer.Isolation < req.MinIsolation {
 		fail("needs isolation tier %d, the node has %d", req.MinIsolation, offer.Isolation)
 	}
+	if req.Egress && !offer.Egress {
+		fail("needs a way to the internet, the node gives none to jobs")
+	}
 	if n.Power < req.MinPower {
 		fail("needs %d micro-E of proven power, the node has %d", req.MinPower, n.Power)
 	}

@@ -40,7 +40,7 @@ func (m *MsgRegisterApp) App() App {
 	return App{
 		Id: m.Id, Owner: m.Owner, Runtime: m.Runtime, Digest: m.Digest, Interface: m.Interface,
 		MinMemoryBytes: m.MinMemoryBytes, MinCpuCores: m.MinCpuCores, MinGpus: m.MinGpus, MinGpuMemoryBytes: m.MinGpuMemoryBytes,
-		Unit: m.Unit, Comparison: m.Comparison, Description: m.Description,
+		Unit: m.Unit, Comparison: m.Comparison, Description: m.Description, Image: m.Image,
 	}
 }
 
