@@ -48,6 +48,8 @@ type Spec struct {
 	Limits    Limits   `json:"limits"`
 	// MaxSeconds is the longest time that the job may run, in seconds.
 	MaxSeconds int64 `json:"max_seconds"`
+	// Egress asks for a way to the internet. Left out when false, as in every specification made before it existed.
+	Egress bool `json:"egress,omitempty"`
 }
 
 // DefaultLimits suit small jobs: 512 MiB of memory, 256 MiB and 256 files of output, 4 MiB of log.

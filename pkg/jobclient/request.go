@@ -139,6 +139,7 @@ func (r Request) check(chainID string, console *Console) (*order, error) {
 	o := &order{Request: r, spec: job.Spec{
 		Version: job.SpecVersion, ChainID: chainID, App: r.App, AppDigest: strings.Repeat("0", 64),
 		Args: r.Args, Env: append([]string(nil), r.Env...), Limits: r.Limits, MaxSeconds: int64(r.MaxTime / time.Second),
+		Egress: r.Requirements.Egress,
 	}}
 	job.SortEnv(o.spec.Env)
 	if err := o.readFiles(console); err != nil {
@@ -239,6 +240,9 @@ func localFile(path string) (LocalFile, error) {
 
 // bind adds what the registry says about the app.
 func (o *order) bind(app types.App) error {
+	if o.AppFile != "" && app.Image != "" {
+		return fmt.Errorf("app %s is pulled by its node from %s: leave out --app-file", app.Id, app.Image)
+	}
 	if o.artifact != "" && o.artifact != app.Digest {
 		return fmt.Errorf("--app-file %s has the digest %s, the app %s is registered with %s: give the registered file, or submit without one", o.AppFile, o.artifact, app.Id, app.Digest)
 	}

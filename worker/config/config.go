@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 	"github.com/edgematrix/emc/pkg/amount"
 	_ "github.com/edgematrix/emc/pkg/bech32" // addresses below are read with EMC's prefix
+	"github.com/edgematrix/emc/worker/runtime"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
 
@@ -26,6 +28,7 @@ type Config struct {
 	Offer   Offer   `koanf:"offer"`
 	Network Network `koanf:"network"`
 	Storage Storage `koanf:"storage"`
+	Docker  Docker  `koanf:"docker"`
 	Log     Log     `koanf:"log"`
 	Metrics Metrics `koanf:"metrics"`
 }
@@ -65,6 +68,22 @@ type Storage struct {
 	RetainLogs     time.Duration `koanf:"retain_logs"`
 }
 
+// Docker tells of the Engine that runs containers. It matters only with apps of
+// the docker runtime.
+type Docker struct {
+	// Enable runs docker apps that offer.apps names, without serving every one.
+	Enable bool `koanf:"enable"`
+	// Host is the Engine's unix socket as unix:///path; empty takes DOCKER_HOST,
+	// or the Engine's default.
+	Host string `koanf:"host"`
+	// Runtime is the OCI runtime; empty takes the strongest that works.
+	Runtime string `koanf:"runtime"`
+	// ImageBytes bounds the images that the worker keeps in the Engine.
+	ImageBytes string `koanf:"image_bytes"`
+	// Egress offers jobs a filtered way to the internet.
+	Egress bool `koanf:"egress"`
+}
+
 // Log says how the daemon speaks.
 type Log struct {
 	Level  string `koanf:"level"`
@@ -86,7 +105,8 @@ func Default() Config {
 			MaxBytes: "32GiB", MaxJobBytes: "8GiB", AppsBytes: "8GiB",
 			RetainOutputs: 7 * 24 * time.Hour, RetainAccepted: time.Hour, RetainLogs: 30 * 24 * time.Hour,
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Docker: Docker{ImageBytes: "16GiB"},
+		Log:    Log{Level: "info", Format: "text"},
 	}
 }
 
@@ -118,14 +138,15 @@ func (c Config) Validate() error {
 			fail("chain.fee_granter", "%q is not an address: %v", c.Chain.FeeGranter, err)
 		}
 	}
-	if _, err := c.Offer.Chain(computetypes.Hardware{}); err != nil {
+	if _, err := c.Offer.Chain(Measured{}); err != nil {
 		fail("offer", "%v", err)
 	}
 	for _, r := range c.Offer.Runtimes {
-		if r != "wasm" {
-			fail("offer.runtimes", "%q is not a runtime of this worker; it has: wasm", r)
+		if r != computetypes.RuntimeWasm && r != computetypes.RuntimeDocker {
+			fail("offer.runtimes", "%q is not a runtime of this worker; it has: wasm, docker", r)
 		}
 	}
+	errs = append(errs, c.Docker.validate()...)
 	errs = append(errs, c.Network.validate()...)
 	errs = append(errs, c.Storage.validate()...)
 	switch c.Log.Level {
@@ -144,21 +165,53 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// UsesWasm and UsesDocker tell which runtimes the offer needs. An app that is
+// named may be of either, so the embedded runtime is always there for it.
+func (c Config) UsesWasm() bool {
+	return slices.Contains(c.Offer.Runtimes, computetypes.RuntimeWasm) || len(c.Offer.Apps) > 0 || !c.UsesDocker()
+}
+
+// UsesDocker tells whether the Engine is needed.
+func (c Config) UsesDocker() bool {
+	return c.Docker.Enable || slices.Contains(c.Offer.Runtimes, computetypes.RuntimeDocker)
+}
+
 // Prices parses the gas prices.
 func (c Chain) Prices() (sdk.DecCoins, error) { return amount.ParsePrices(c.GasPrices) }
 
-// Chain returns the offer as the chain knows it, for a machine with the given
-// hardware, and checks it.
-func (o Offer) Chain(h computetypes.Hardware) (computetypes.Offer, error) {
+// Measured is what the offer says of the machine, as it was found.
+type Measured struct {
+	Hardware  computetypes.Hardware
+	Isolation runtime.Tier
+	Egress    bool
+}
+
+// Chain returns the offer as the chain knows it, for what was measured of this
+// machine, and checks it.
+func (o Offer) Chain(measured Measured) (computetypes.Offer, error) {
 	price, err := amount.ParseCoin(o.Price)
 	if err != nil {
 		return computetypes.Offer{}, fmt.Errorf("price: %w", err)
 	}
 	out := computetypes.Offer{
-		Hardware: h, Region: strings.ToUpper(o.Region), Slots: o.Slots, SlotHourPrice: price,
-		Apps: o.Apps, Runtimes: o.Runtimes,
+		Hardware: measured.Hardware, Region: strings.ToUpper(o.Region), Slots: o.Slots, SlotHourPrice: price,
+		Apps: o.Apps, Runtimes: o.Runtimes, Isolation: uint32(measured.Isolation), Egress: measured.Egress,
 	}
 	return out, out.Validate()
+}
+
+func (d Docker) validate() []error {
+	var errs []error
+	if d.Host != "" && !strings.HasPrefix(d.Host, "unix:///") {
+		errs = append(errs, fmt.Errorf("docker.host: %q is not a local socket such as unix:///var/run/docker.sock; jobs run on this machine", d.Host))
+	}
+	if _, err := ParseBytes(d.ImageBytes); err != nil {
+		errs = append(errs, fmt.Errorf("docker.image_bytes: %w", err))
+	}
+	if strings.ContainsAny(d.Runtime, " /\"\t\n") {
+		errs = append(errs, fmt.Errorf("docker.runtime: %q is not the name of a runtime, such as runsc", d.Runtime))
+	}
+	return errs
 }
 
 func (n Network) validate() []error {

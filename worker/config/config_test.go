@@ -20,6 +20,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	want := local()
 	want.Offer.Apps, want.Offer.Region, want.Network.Announce = []string{"charlm", "hello"}, "DE", []string{"/ip4/203.0.113.7/tcp/4600"}
 	want.Storage.RetainAccepted = 90 * time.Second
+	want.Docker = Docker{Enable: true, Host: "unix:///run/docker.sock", Runtime: "runsc", ImageBytes: "1GiB", Egress: true}
 	require.NoError(t, Write(path, want))
 	got, err := Load(path, nil)
 	require.NoError(t, err)
@@ -69,12 +70,15 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		{"no slots", func(c *Config) { c.Offer.Slots = 0 }, "slots"},
 		{"region", func(c *Config) { c.Offer.Region = "Germany" }, "region"},
 		{"nothing served", func(c *Config) { c.Offer.Runtimes = nil }, "at least one"},
-		{"runtime", func(c *Config) { c.Offer.Runtimes = []string{"docker"} }, "offer.runtimes"},
+		{"runtime", func(c *Config) { c.Offer.Runtimes = []string{"podman"} }, "offer.runtimes"},
 		{"listen", func(c *Config) { c.Network.Listen = []string{"0.0.0.0:1"} }, "network.listen"},
 		{"nowhere", func(c *Config) { c.Network.Listen = nil }, "network.listen"},
 		{"announce", func(c *Config) { c.Network.Announce = []string{"x y"} }, "network.announce"},
 		{"size", func(c *Config) { c.Storage.MaxBytes = "much" }, "storage.max_bytes"},
 		{"zero size", func(c *Config) { c.Storage.AppsBytes = "0GiB" }, "storage.apps_bytes"},
+		{"remote engine", func(c *Config) { c.Docker.Host = "tcp://10.0.0.1:2375" }, "docker.host"},
+		{"images", func(c *Config) { c.Docker.ImageBytes = "0" }, "docker.image_bytes"},
+		{"oci runtime", func(c *Config) { c.Docker.Runtime = "run sc" }, "docker.runtime"},
 		{"retention", func(c *Config) { c.Storage.RetainLogs = -1 }, "storage.retain_logs"},
 		{"level", func(c *Config) { c.Log.Level = "loud" }, "log.level"},
 		{"format", func(c *Config) { c.Log.Format = "xml" }, "log.format"},
@@ -87,6 +91,27 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		})
 	}
 	require.NoError(t, local().Validate())
+}
+
+func TestRuntimesInUse(t *testing.T) {
+	for name, tt := range map[string]struct {
+		apps, runtimes []string
+		enable         bool
+		wasm, docker   bool
+	}{
+		"every wasm app":    {runtimes: []string{"wasm"}, wasm: true},
+		"every docker app":  {runtimes: []string{"docker"}, docker: true},
+		"both":              {runtimes: []string{"wasm", "docker"}, wasm: true, docker: true},
+		"one app":           {apps: []string{"charlm"}, wasm: true},
+		"one app of either": {apps: []string{"ocr"}, enable: true, wasm: true, docker: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := local()
+			c.Offer.Apps, c.Offer.Runtimes, c.Docker.Enable = tt.apps, tt.runtimes, tt.enable
+			require.Equal(t, tt.wasm, c.UsesWasm())
+			require.Equal(t, tt.docker, c.UsesDocker())
+		})
+	}
 }
 
 func TestParseBytes(t *testing.T) {

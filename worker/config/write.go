@@ -3,15 +3,18 @@ package config
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"text/template"
 )
 
 var file = template.Must(template.New("config.toml").Funcs(template.FuncMap{
+	"text":  quote,
+	"float": number,
 	"list": func(l []string) string {
 		quoted := make([]string, len(l))
 		for i, s := range l {
-			quoted[i] = fmt.Sprintf("%q", s)
+			quoted[i] = quote(s)
 		}
 		return "[" + strings.Join(quoted, ", ") + "]"
 	},
@@ -20,20 +23,20 @@ var file = template.Must(template.New("config.toml").Funcs(template.FuncMap{
 
 [chain]
 # The chain that this worker serves, and a CometBFT RPC endpoint of one of its nodes.
-id = {{printf "%q" .Chain.ID}}
-rpc = {{printf "%q" .Chain.RPC}}
-gas_prices = {{printf "%q" .Chain.GasPrices}}
-gas_adjustment = {{printf "%.1f" .Chain.GasAdjustment}}
+id = {{text .Chain.ID}}
+rpc = {{text .Chain.RPC}}
+gas_prices = {{text .Chain.GasPrices}}
+gas_adjustment = {{float .Chain.GasAdjustment}}
 # Who pays the worker's fees. Empty: the node's operator, by the grant made at registration.
-fee_granter = {{printf "%q" .Chain.FeeGranter}}
+fee_granter = {{text .Chain.FeeGranter}}
 
 [offer]
 # What the node sells. Changes here take effect with ` + "`emc-worker register`" + `, which the operator signs.
 # price: of one slot for one hour. slots: how many jobs run at once; each gets an equal share of the machine.
-price = {{printf "%q" .Offer.Price}}
+price = {{text .Offer.Price}}
 slots = {{.Offer.Slots}}
 # region: ISO 3166, such as "DE" or "US-CA". Empty: not told.
-region = {{printf "%q" .Offer.Region}}
+region = {{text .Offer.Region}}
 # apps: ids of single apps to serve. runtimes: serve every app of these.
 apps = {{list .Offer.Apps}}
 runtimes = {{list .Offer.Runtimes}}
@@ -47,23 +50,64 @@ announce = {{list .Network.Announce}}
 
 [storage]
 # All jobs together, one job, and cached apps.
-max_bytes = {{printf "%q" .Storage.MaxBytes}}
-max_job_bytes = {{printf "%q" .Storage.MaxJobBytes}}
-apps_bytes = {{printf "%q" .Storage.AppsBytes}}
+max_bytes = {{text .Storage.MaxBytes}}
+max_job_bytes = {{text .Storage.MaxJobBytes}}
+apps_bytes = {{text .Storage.AppsBytes}}
 # How long outputs are kept until they are accepted, and after that; how long logs are.
 retain_outputs = "{{.Storage.RetainOutputs}}"
 retain_accepted = "{{.Storage.RetainAccepted}}"
 retain_logs = "{{.Storage.RetainLogs}}"
 
+[docker]
+# "docker" in offer.runtimes serves every docker app. enable: serve those that offer.apps names.
+enable = {{.Docker.Enable}}
+# host: the Engine's socket, such as "unix:///var/run/docker.sock". Empty: DOCKER_HOST, or the Engine's default.
+host = {{text .Docker.Host}}
+# runtime: an OCI runtime that the Engine knows, such as "runsc". Empty: the strongest that works here.
+runtime = {{text .Docker.Runtime}}
+# image_bytes: what the images of apps may take in the Engine.
+image_bytes = {{text .Docker.ImageBytes}}
+# egress: give jobs that ask for it a way to the internet, through a proxy that refuses your network. What they do there
+# is done from your address.
+egress = {{.Docker.Egress}}
+
 [log]
 # level: debug, info, warn or error. format: text or json.
-level = {{printf "%q" .Log.Level}}
-format = {{printf "%q" .Log.Format}}
+level = {{text .Log.Level}}
+format = {{text .Log.Format}}
 
 [metrics]
 # Prometheus metrics, for example "127.0.0.1:9464". Empty: none.
-address = {{printf "%q" .Metrics.Address}}
+address = {{text .Metrics.Address}}
 `))
+
+// quote writes a TOML string. Go's own quoting has escapes that TOML lacks.
+func quote(s string) string {
+	var out strings.Builder
+	out.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			out.WriteRune('\\')
+			out.WriteRune(r)
+		case r < 0x20 || r == 0x7f:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		default:
+			out.WriteRune(r)
+		}
+	}
+	out.WriteByte('"')
+	return out.String()
+}
+
+// number writes a TOML float with all its digits.
+func number(f float64) string {
+	s := strconv.FormatFloat(f, 'f', -1, 64)
+	if !strings.Contains(s, ".") {
+		s += ".0"
+	}
+	return s
+}
 
 // Write writes a new settings file. It never overwrites one.
 func Write(path string, c Config) error {

@@ -36,8 +36,10 @@ type Options struct {
 	Identity identity.Identity
 	Chain    *chainclient.Client
 	Runtimes map[string]runtime.Runtime
-	Hardware hardware.Inventory
-	Logger   *slog.Logger
+	// Isolation is the tier that was measured at this start.
+	Isolation runtime.Tier
+	Hardware  hardware.Inventory
+	Logger    *slog.Logger
 	// Ready is called once, when the first status report of this start is in a
 	// block. It may be nil.
 	Ready func()
@@ -126,7 +128,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	})
 	d.loop = reconcile.New(reconcile.Config{
 		Node: d.node, ChainID: o.Config.Chain.ID, Chain: d.chain, Store: d.store, Queue: queue{d},
-		Runtimes: o.Runtimes, Rules: d.rules, Slots: d.slots, SlotMemory: d.slotMemory, Now: d.now,
+		Runtimes: o.Runtimes, Isolation: o.Isolation, Egress: o.Config.Docker.Egress, Rules: d.rules, Slots: d.slots, SlotMemory: d.slotMemory, Now: d.now,
 		Logger: d.log, Ended: d.metrics.ended, Closed: d.closed,
 	})
 	key, err := o.Identity.HostKey()
@@ -156,6 +158,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	})
 	g.Go(func() error { return d.follow(ctx) })
 	g.Go(func() error { return d.sweep(ctx) })
+	g.Go(func() error { return d.sweepRuntimes(ctx) })
 	g.Go(func() error { return d.serveControl(ctx) })
 	if address := d.opts.Config.Metrics.Address; address != "" {
 		g.Go(func() error { return d.metrics.serve(ctx, address) })

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"sync"
@@ -54,17 +55,30 @@ func readEarnings(path string) (map[string]bool, math.Int, error) {
 		return seen, total, err
 	}
 	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		var e earning
-		if json.Unmarshal(lines.Bytes(), &e) != nil || seen[e.Job] {
-			continue // a line that a crash cut short comes again
+	for lines := bufio.NewReader(f); ; {
+		line, err := lines.ReadBytes('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return seen, total, err
 		}
-		if paid, ok := math.NewIntFromString(e.Uemc); ok {
-			seen[e.Job] = true
+		if job, paid, ok := earned(line); ok && !seen[job] {
+			seen[job] = true
 			total = total.Add(paid)
 		}
+		if err != nil {
+			return seen, total, nil
+		}
 	}
-	return seen, total, nil
+}
+
+// earned reads one line. One that a crash cut short comes again; one that no
+// job can have paid is damage, and must not be added up.
+func earned(line []byte) (job string, paid math.Int, ok bool) {
+	var e earning
+	if json.Unmarshal(line, &e) != nil {
+		return "", math.Int{}, false
+	}
+	paid, ok = math.NewIntFromString(e.Uemc)
+	return e.Job, paid, ok && paid.IsInt64() && !paid.IsNegative()
 }
 
 func openEarnings(path string) (*earnings, error) {

@@ -25,6 +25,9 @@ type fakeRuntime struct{ err error }
 
 func (fakeRuntime) Name() string                  { return "wasm" }
 func (r fakeRuntime) Check(context.Context) error { return r.err }
+func (r fakeRuntime) Isolation(context.Context) (runtime.Tier, string, error) {
+	return runtime.TierUser, "fake", r.err
+}
 func (fakeRuntime) Run(context.Context, runtime.Task) (runtime.Result, error) {
 	return runtime.Result{}, nil
 }

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,7 @@ const (
 	checkSpool    = "spool"
 	checkPorts    = "ports"
 	checkRuntimes = "job"
+	checkBarrier  = "isolation"
 	checkChain    = "chain"
 	checkClock    = "clock"
 	checkNode     = "registration"
@@ -46,6 +48,7 @@ func checks() []check {
 		{checkSpool, []string{checkHome}, examineSpool},
 		{checkPorts, []string{checkConfig}, examinePorts},
 		{checkRuntimes, []string{checkConfig}, examineRuntimes},
+		{checkBarrier, []string{checkRuntimes}, examineIsolation},
 		{checkChain, []string{checkConfig}, examineChain},
 		{checkClock, []string{checkChain}, examineClock},
 		{checkNode, []string{checkChain, checkKey}, examineNode},
@@ -155,11 +158,7 @@ func examineRuntimes(ctx context.Context, p *Patient) (Verdict, string) {
 	if err != nil {
 		return Fail, err.Error()
 	}
-	names := make([]string, 0, len(all))
-	for name := range all {
-		names = append(names, name)
-	}
-	sort.Strings(names)
+	names := slices.Sorted(maps.Keys(all))
 	for _, name := range names {
 		ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 		err := all[name].Check(ctx)
@@ -172,4 +171,18 @@ func examineRuntimes(ctx context.Context, p *Patient) (Verdict, string) {
 		return Fail, "no runtime is configured; set offer.runtimes in " + filepath.Base(p.Home.Config())
 	}
 	return OK, "one job ran end to end in: " + strings.Join(names, ", ")
+}
+
+func examineIsolation(ctx context.Context, p *Patient) (Verdict, string) {
+	all, err := p.Runtimes(p.config)
+	if err != nil {
+		return Fail, err.Error()
+	}
+	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
+	defer cancel()
+	tier, words, err := Isolation(ctx, all)
+	if err != nil {
+		return Fail, err.Error()
+	}
+	return OK, fmt.Sprintf("tier %d, which the registration publishes; %s", tier, words)
 }

@@ -63,6 +63,9 @@ func (h Home) Store() string { return h.file("store") }
 // WasmCache holds compiled modules.
 func (h Home) WasmCache() string { return h.file("cache", "wasm") }
 
+// Docker holds the scratch of containers and the list of images.
+func (h Home) Docker() string { return h.file("docker") }
+
 // Make makes the directory, for its user alone.
 func (h Home) Make() error {
 	if err := os.MkdirAll(string(h), 0o700); err != nil {

@@ -127,6 +127,12 @@ func unmarshal(data []byte) (Identity, error) {
 		return Identity{}, errors.New("the key is not 32 bytes in hex")
 	}
 	i := Identity{key: &secp256k1.PrivKey{Key: raw}}
+	// Zero, and numbers beyond the curve's order, are 32 bytes and no keys: they
+	// have an address and sign what nobody accepts.
+	probe := []byte("emc-worker key file")
+	if signature, err := i.key.Sign(probe); err != nil || !i.key.PubKey().VerifySignature(probe, signature) {
+		return Identity{}, errors.New("the key is not a secp256k1 key")
+	}
 	if got := i.Address(); got != f.Address {
 		return Identity{}, fmt.Errorf("the key belongs to %s, the file says %s", got, f.Address)
 	}

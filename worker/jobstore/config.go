@@ -22,9 +22,11 @@ type ChainJob struct {
 	SpecDigest   job.Digest      `json:"spec_digest"`   // salted
 	InputsDigest job.Digest      `json:"inputs_digest"` // salted
 	App          string          `json:"app"`
-	AppDigest    job.Digest      `json:"app_digest"`  // plain SHA-256 of the artifact
-	MaxSeconds   int64           `json:"max_seconds"` // the longest run that the customer pays for
+	AppDigest    job.Digest      `json:"app_digest"`          // plain SHA-256 of the artifact, or of the image's manifest
+	AppImage     string          `json:"app_image,omitempty"` // repository from which the runtime pulls the app; no artifact is stored then
+	MaxSeconds   int64           `json:"max_seconds"`         // the longest run that the customer pays for
 	MemoryBytes  int64           `json:"memory_bytes"`
+	Egress       bool            `json:"egress,omitempty"` // the customer asked for a way to the internet
 }
 
 // Lookup asks the chain for a job that is assigned to this worker now, or fails with ErrUnknownJob.

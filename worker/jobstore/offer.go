@@ -140,6 +140,8 @@ func (s *Store) checkOffer(chain ChainJob, data []byte, salt job.Salt) (job.Spec
 		err = fmt.Errorf("the specification asks for %d s, the job on the chain pays for %d s", spec.MaxSeconds, chain.MaxSeconds)
 	case spec.Limits.MemoryBytes > chain.MemoryBytes:
 		err = fmt.Errorf("the specification asks for %d bytes of memory, the job on the chain for %d", spec.Limits.MemoryBytes, chain.MemoryBytes)
+	case spec.Egress && !chain.Egress:
+		err = errors.New("the specification asks for a way to the internet, the job on the chain does not")
 	case s.cfg.CheckSpec != nil:
 		err = s.cfg.CheckSpec(spec)
 	}
@@ -182,7 +184,7 @@ func (s *Store) wants(e *entry) ([]transfer.Want, error) {
 			out = append(out, transfer.Want{SHA256: sum, Size: size, Offset: sizeOf(e.path("parts", sum))})
 		}
 	}
-	if _, ok := s.apps.use(e.rec.Chain.AppDigest); !ok {
+	if _, ok := s.apps.use(e.rec.Chain.AppDigest); !ok && e.rec.Chain.AppImage == "" {
 		if _, isInput := blobs(spec)[spec.AppDigest]; !isInput || len(out) == 0 {
 			out = append(out, transfer.Want{SHA256: spec.AppDigest, Size: -1, Offset: sizeOf(e.path("parts", spec.AppDigest))})
 		}

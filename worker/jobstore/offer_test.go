@@ -33,6 +33,7 @@ func TestOffersThatAreRefused(t *testing.T) {
 		"other artifact":      {spec: func(s *job.Spec) { s.AppDigest = sum([]byte("x")) }, want: transfer.CodeInvalid},
 		"more time than paid": {spec: func(s *job.Spec) { s.MaxSeconds = 61 }, want: transfer.CodeInvalid},
 		"more memory":         {spec: func(s *job.Spec) { s.Limits.MemoryBytes++ }, want: transfer.CodeInvalid},
+		"way out not paid":    {spec: func(s *job.Spec) { s.Egress = true }, want: transfer.CodeInvalid},
 		"worker's own check":  {cfg: func(c *jobstore.Config) { c.CheckSpec = func(job.Spec) error { return errors.New("no") } }, want: transfer.CodeInvalid},
 		"larger than a job may be": {
 			spec: func(s *job.Spec) { s.Limits.OutputBytes = 3 << 20 },
@@ -67,6 +68,24 @@ func TestOffersThatAreRefused(t *testing.T) {
 			require.Zero(t, s.Usage().ReservedBytes)
 		})
 	}
+}
+
+// An app that the runtime pulls is neither wanted from the customer nor kept here.
+func TestImageNeedsNoArtifact(t *testing.T) {
+	c := newChain()
+	s := open(t, config(t.TempDir(), c))
+	w := newWork(t, 1, nil, func(s *job.Spec) { s.Egress = true })
+	w.submit(t, c)
+	j := c.jobs[w.id]
+	j.AppImage, j.Egress = "ghcr.io/you/app", true
+	c.jobs[w.id] = j
+	require.Empty(t, w.offer(t, s))
+	task, err := s.Begin(w.id)
+	require.NoError(t, err)
+	require.Empty(t, task.Artifact)
+	require.Equal(t, "ghcr.io/you/app", task.Image)
+	require.Equal(t, w.spec.AppDigest, task.ArtifactSHA256)
+	require.True(t, task.Egress)
 }
 
 func TestReservations(t *testing.T) {

@@ -86,6 +86,9 @@ func loadEntry(dir string) (*entry, error) {
 	if e.rec.ID != filepath.Base(dir) {
 		return nil, fmt.Errorf("job.json: it is of the job %q", e.rec.ID)
 	}
+	if e.rec.Reserved < 0 || e.rec.Reserved > job.MaxInt {
+		return nil, fmt.Errorf("job.json: it reserves %d bytes, expected 0 to %d", e.rec.Reserved, int64(job.MaxInt))
+	}
 	e.log = newJobLog(e.path("log"), !e.rec.live())
 	return e, nil
 }

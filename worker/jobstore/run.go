@@ -31,7 +31,7 @@ func (s *Store) Begin(id string) (runtime.Task, error) {
 	if err != nil {
 		return runtime.Task{}, err
 	}
-	artifact, err := s.apps.verify(e.rec.Chain.AppDigest)
+	artifact, err := s.artifact(e.rec.Chain)
 	if err != nil { // lost or damaged: the customer can upload it again
 		rec := e.rec
 		rec.Phase, rec.Message = transfer.PhaseInputs, "the app's artifact is needed again"
@@ -57,16 +57,25 @@ func (s *Store) Begin(id string) (runtime.Task, error) {
 	return e.task(spec, artifact, log)
 }
 
+// artifact is the path of a job's verified artifact; empty when the runtime pulls it.
+func (s *Store) artifact(chain ChainJob) (string, error) {
+	if chain.AppImage != "" {
+		return "", nil
+	}
+	path, err := s.apps.verify(chain.AppDigest)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(path)
+}
+
 func (e *entry) task(spec *job.Spec, artifact string, log *logWriter) (runtime.Task, error) {
 	dir, err := filepath.Abs(e.dir)
 	if err != nil {
 		return runtime.Task{}, err
 	}
-	if artifact, err = filepath.Abs(artifact); err != nil {
-		return runtime.Task{}, err
-	}
 	t := runtime.Task{
-		ID: e.rec.ID, Artifact: artifact, ArtifactSHA256: spec.AppDigest,
+		ID: e.rec.ID, Artifact: artifact, ArtifactSHA256: spec.AppDigest, Image: e.rec.Chain.AppImage, Egress: spec.Egress,
 		Args: spec.Args, Env: spec.Env, OutputDir: filepath.Join(dir, "out"), Log: log,
 		Limits: runtime.Limits{
 			Duration:    time.Duration(spec.MaxSeconds) * time.Second,

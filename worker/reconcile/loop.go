@@ -54,6 +54,10 @@ type Config struct {
 	Slots func() int
 	// SlotMemory is the memory that one slot has, in bytes; 0 is unknown.
 	SlotMemory func() int64
+	// Isolation is the tier that was measured on this machine.
+	Isolation runtime.Tier
+	// Egress is set when jobs may be given a way to the internet.
+	Egress bool
 	// Now is the chain's time, as well as it is known.
 	Now    func() time.Time
 	Logger *slog.Logger

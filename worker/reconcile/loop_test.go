@@ -183,6 +183,9 @@ type fakeRuntime struct {
 
 func (fakeRuntime) Name() string                { return "wasm" }
 func (fakeRuntime) Check(context.Context) error { return nil }
+func (fakeRuntime) Isolation(context.Context) (runtime.Tier, string, error) {
+	return runtime.TierUser, "fake", nil
+}
 
 func (r fakeRuntime) Run(ctx context.Context, t runtime.Task) (runtime.Result, error) {
 	end := r.result

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/edgematrix/emc/worker/jobstore"
+	"github.com/edgematrix/emc/worker/runtime"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
 
@@ -11,6 +12,9 @@ import (
 func (l *Loop) refusal(j *computetypes.Job, s jobstore.Job) string {
 	if _, ok := l.cfg.Runtimes[j.Runtime]; !ok {
 		return fmt.Sprintf("this worker has no runtime %q", j.Runtime)
+	}
+	if need := runtime.Tier(j.Requirements.MinIsolation); need > l.cfg.Isolation {
+		return fmt.Sprintf("the job needs isolation tier %d, this worker measured %d at its start", need, l.cfg.Isolation)
 	}
 	if !live(s.Phase) {
 		return ""
@@ -22,6 +26,9 @@ func (l *Loop) refusal(j *computetypes.Job, s jobstore.Job) string {
 	}
 	if most := l.cfg.SlotMemory(); most > 0 && spec.Limits.MemoryBytes > most {
 		return fmt.Sprintf("the job may use %d bytes of memory, a slot of this worker has %d", spec.Limits.MemoryBytes, most)
+	}
+	if spec.Egress && !l.cfg.Egress {
+		return "this worker gives jobs no way to the internet"
 	}
 	return ""
 }

@@ -32,7 +32,7 @@ type File struct {
 	SHA256 string
 }
 
-// Limits bound one run. Every field must be above zero.
+// Limits bound one run. Every field but CPUs must be above zero.
 type Limits struct {
 	// Duration bounds the whole run, from Run's first act to the end of the
 	// program, compilation included.
@@ -43,6 +43,9 @@ type Limits struct {
 	OutputBytes int64
 	// OutputFiles bounds the number of files and directories in /out at any time.
 	OutputFiles int
+	// CPUs bounds the processors that the program can use; zero means one. The
+	// wasm runtime has one thread and does not look at it.
+	CPUs float64
 	// LogBytes bounds what reaches Task.Log. A longer log is cut, with one line
 	// that says so; the program goes on.
 	LogBytes int64
@@ -57,6 +60,12 @@ type Task struct {
 	Artifact string
 	// ArtifactSHA256 is 64 lower-case hex digits.
 	ArtifactSHA256 string
+	// Image, for the docker runtime, is the repository from which the app is
+	// pulled as Image@sha256:ArtifactSHA256; Artifact is empty then.
+	Image string
+	// Egress gives the program a filtered way to the internet. Without it there
+	// is no network at all.
+	Egress bool
 	// Args are the program's arguments, without the program's own name.
 	Args []string
 	// Env is the program's whole environment, as KEY=VALUE.
@@ -125,6 +134,9 @@ type Runtime interface {
 	// Check says whether a task can run on this host at all, by running a tiny
 	// one end to end. Its error tells the operator what to do.
 	Check(ctx context.Context) error
+	// Isolation measures, by running something, what separates a program from
+	// this host. Words say what was found.
+	Isolation(ctx context.Context) (tier Tier, words string, err error)
 	// Run executes a task and returns when nothing of it is left running.
 	//
 	// The error is for the worker: it is nil whenever the program was run, no

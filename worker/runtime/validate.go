@@ -26,6 +26,7 @@ const (
 	MaxPathBytes    = 1024
 	MaxNameBytes    = 255 // one element of a path, as most file systems have it
 	MaxPathElements = 32
+	MaxCPUs         = 1024
 )
 
 // Validate says whether a task keeps the rules that every runtime relies on.
@@ -79,8 +80,11 @@ func validateID(t Task) error {
 }
 
 func validateHostPaths(t Task) error {
-	if !hostPath(t.Artifact) {
+	if t.Image == "" && !hostPath(t.Artifact) {
 		return fmt.Errorf("the artifact's path %q is not absolute", t.Artifact)
+	}
+	if t.Image != "" && t.Artifact != "" {
+		return errors.New("the task has an artifact and an image; it needs one of them")
 	}
 	if !hexDigest(t.ArtifactSHA256) {
 		return fmt.Errorf("the artifact's digest %.80q is not 64 lower-case hex digits", t.ArtifactSHA256)
@@ -182,6 +186,9 @@ func validateLimits(t Task) error {
 		if bound.value <= 0 {
 			return fmt.Errorf("the %s limit is %d; set every limit above zero", bound.name, bound.value)
 		}
+	}
+	if !(l.CPUs >= 0 && l.CPUs <= MaxCPUs) { // false for NaN too
+		return fmt.Errorf("the processor limit is %v; give a number up to %d, or 0 for one processor", l.CPUs, MaxCPUs)
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ func TestValidate(t *testing.T) {
 		"long id":              {func(t *Task) { t.ID = strings.Repeat("x", 257) }, "task id"},
 		"id for the terminal":  {func(t *Task) { t.ID = "\x1b[2J" }, "task id"},
 		"relative artifact":    {func(t *Task) { t.Artifact = "a" }, "artifact's path"},
+		"artifact and image":   {func(t *Task) { t.Image = "ghcr.io/you/app" }, "one of them"},
 		"no digest":            {func(t *Task) { t.ArtifactSHA256 = "" }, "digest"},
 		"upper-case digest":    {func(t *Task) { t.ArtifactSHA256 = strings.Repeat("A", 64) }, "lower-case"},
 		"digest of another":    {func(t *Task) { t.ArtifactSHA256 = strings.Repeat("g", 64) }, "hex"},

@@ -47,7 +47,7 @@ func TestBadSettingsWriteNothing(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"--chain-id", "emc-1", "--price", "1atom"}, {"--chain-id", "emc-1", "--price", "-1emc"}, {"--chain-id", "emc-1", "--slots", "0"},
 		{"--chain-id", "emc-1", "--region", "x"}, {"--chain-id", "emc-1", "--listen", "here"}, {"--localnet", "/nowhere"},
-		{"--chain-id", "emc-1", "--runtimes", "docker"}, {"--chain-id", "emc-1", "--gas-prices", "1"},
+		{"--chain-id", "emc-1", "--runtimes", "podman"}, {"--chain-id", "emc-1", "--gas-prices", "1"},
 	} {
 		h := filepath.Join(t.TempDir(), "w")
 		_, err := run(t, append([]string{"init", "--home", h}, args...)...)

@@ -35,7 +35,10 @@ func settingsFlags(cmd *cobra.Command) *settings {
 	f.Uint32Var(&c.Offer.Slots, "slots", c.Offer.Slots, "how many jobs run at once")
 	f.StringVar(&c.Offer.Region, "region", "", "ISO 3166 code of the country or its part, such as DE or US-CA")
 	f.StringSliceVar(&c.Offer.Apps, "serve", nil, "single apps to serve, separated by commas")
-	f.StringSliceVar(&c.Offer.Runtimes, "runtimes", []string{"wasm"}, "runtimes whose every app is served (wasm is the default unless --serve is given)")
+	f.StringSliceVar(&c.Offer.Runtimes, "runtimes", []string{"wasm"}, "runtimes whose every app is served, of wasm and docker (wasm is the default unless --serve is given)")
+	f.BoolVar(&c.Docker.Enable, "docker", false, "serve docker apps named by --serve; --runtimes docker serves all of them")
+	f.StringVar(&c.Docker.Host, "docker-host", "", "the Engine's socket, such as unix:///var/run/docker.sock (default: DOCKER_HOST, or the Engine's own default)")
+	f.BoolVar(&c.Docker.Egress, "egress", false, "give jobs that ask for it a filtered way to the internet, from this machine's address")
 	f.StringSliceVar(&c.Network.Listen, "listen", c.Network.Listen, "multiaddresses on which customers are served")
 	f.StringSliceVar(&c.Network.Announce, "announce", nil, "multiaddresses to publish instead of those found")
 	f.StringVar(&c.Metrics.Address, "metrics", "", "HOST:PORT for Prometheus metrics; empty is none")
@@ -84,6 +87,8 @@ func (s *settings) conflicts(have config.Config) error {
 		{"gas-prices", have.Chain.GasPrices, s.config.Chain.GasPrices}, {"price", have.Offer.Price, s.config.Offer.Price},
 		{"slots", have.Offer.Slots, s.config.Offer.Slots}, {"region", have.Offer.Region, s.config.Offer.Region},
 		{"serve", have.Offer.Apps, s.config.Offer.Apps}, {"runtimes", have.Offer.Runtimes, s.config.Offer.Runtimes},
+		{"docker", have.Docker.Enable, s.config.Docker.Enable}, {"docker-host", have.Docker.Host, s.config.Docker.Host},
+		{"egress", have.Docker.Egress, s.config.Docker.Egress},
 		{"listen", have.Network.Listen, s.config.Network.Listen}, {"announce", have.Network.Announce, s.config.Network.Announce},
 		{"metrics", have.Metrics.Address, s.config.Metrics.Address},
 		{"log-format", have.Log.Format, s.config.Log.Format}, {"log-level", have.Log.Level, s.config.Log.Level},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/edgematrix/emc/pkg/amount"
 	"github.com/edgematrix/emc/pkg/chainclient"
+	"github.com/edgematrix/emc/worker/config"
 	"github.com/edgematrix/emc/worker/hardware"
 	"github.com/edgematrix/emc/worker/operator"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
@@ -152,7 +153,11 @@ func registration(ctx context.Context, w *worker, owner sdk.AccAddress, t *terms
 	if err != nil {
 		return nil, err
 	}
-	offer, err := w.config.Offer.Chain(hw)
+	measured := config.Measured{Hardware: hw, Egress: w.config.Docker.Egress && w.config.UsesDocker()}
+	if measured.Isolation, err = isolation(ctx, w); err != nil {
+		return nil, err
+	}
+	offer, err := w.config.Offer.Chain(measured)
 	if err != nil {
 		return nil, err
 	}

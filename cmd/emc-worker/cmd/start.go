@@ -36,8 +36,12 @@ func serve(ctx context.Context, w *worker, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	tier, err := isolation(ctx, w)
+	if err != nil {
+		return err
+	}
 	return daemon.Run(ctx, daemon.Options{
-		Home: w.home, Config: w.config, Identity: w.identity, Chain: w.chain, Runtimes: runtimes,
+		Home: w.home, Config: w.config, Identity: w.identity, Chain: w.chain, Runtimes: runtimes, Isolation: tier,
 		Hardware: hardware.Host{Dir: string(w.home)}, Logger: w.log,
 		Ready: func() {
 			fmt.Fprintf(out, "ready     node %s on chain %s, %d slot(s) at %s an hour\n",

@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/edgematrix/emc/pkg/chainclient"
 	"github.com/edgematrix/emc/worker/config"
+	"github.com/edgematrix/emc/worker/doctor"
 	"github.com/edgematrix/emc/worker/home"
 	"github.com/edgematrix/emc/worker/identity"
 	"github.com/edgematrix/emc/worker/runtime"
@@ -84,6 +87,19 @@ func runtimesOf(h home.Home, log *slog.Logger) func(config.Config) (map[string]r
 		}
 		return map[string]runtime.Runtime{w.Name(): w}, nil
 	}
+}
+
+// isolation measures what separates jobs from this machine.
+func isolation(ctx context.Context, w *worker) (runtime.Tier, error) {
+	all, err := runtimesOf(w.home, w.log)(w.config)
+	if err != nil {
+		return runtime.TierNone, err
+	}
+	tier, _, err := doctor.Isolation(ctx, all)
+	if err != nil {
+		return runtime.TierNone, fmt.Errorf("%w; `emc-worker doctor` says more", err)
+	}
+	return tier, nil
 }
 
 func logger(c config.Log, out io.Writer) *slog.Logger {

@@ -34,6 +34,7 @@ type jobOrder struct {
 	maxOutputFiles                       int64
 	cores, gpus, isolation               uint32
 	maxTime                              time.Duration
+	egress                               bool
 	dryRun, yes, noAccept, json          bool
 }
 
@@ -104,6 +105,7 @@ func (o *jobOrder) addFlags(cmd *cobra.Command) {
 	f.Uint32Var(&o.gpus, "gpus", 0, "GPUs that the node must have")
 	f.StringVar(&o.gpuModel, "gpu-model", "", "text that the GPU's model name must contain")
 	f.Uint32Var(&o.isolation, "min-isolation", 0, "isolation tier that the node must have, 0 to 4")
+	f.BoolVar(&o.egress, "egress", false, "the app needs a way to the internet (docker apps, through the node's filtering proxy)")
 	f.StringVar(&o.minStake, "min-stake", "", "stake that the node must have, for example 10emc")
 	f.BoolVar(&o.dryRun, flags.FlagDryRun, false, "show the quote and every node's fitness, submit nothing")
 	f.BoolVarP(&o.yes, flags.FlagSkipConfirmation, "y", false, "do not ask before submitting")
@@ -190,7 +192,7 @@ func (o *jobOrder) request() (jobclient.Request, error) {
 		App: o.app, Args: append(slices.Clone(o.args), o.guest...), Env: o.env, AppFile: o.appFile, MaxTime: o.maxTime,
 		Node: o.worker, OutputDir: o.output,
 		Requirements: types.Requirements{
-			CpuCores: o.cores, Gpus: o.gpus, GpuModel: o.gpuModel, Region: o.region, MinIsolation: o.isolation, MinStake: sdkmath.ZeroInt(),
+			CpuCores: o.cores, Gpus: o.gpus, GpuModel: o.gpuModel, Region: o.region, MinIsolation: o.isolation, Egress: o.egress, MinStake: sdkmath.ZeroInt(),
 		},
 	}
 	var err error

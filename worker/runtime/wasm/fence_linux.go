@@ -53,8 +53,8 @@ const (
 // restrictFiles leaves the process its inputs, to read, and its directory for
 // outputs; and no network where the kernel can do that too.
 func restrictFiles(inputs []runtime.File) error {
-	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if errno != 0 || version < 2 { // version 1 could not rename between directories
+	version := landlockVersion()
+	if version < minLandlock {
 		return nil
 	}
 	attr := unix.LandlockRulesetAttr{Access_fs: rightsV2}

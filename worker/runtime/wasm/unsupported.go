@@ -19,6 +19,7 @@ import (
 const (
 	ownExecutable = ""
 	openNoFollow  = 0
+	minLandlock   = 2
 )
 
 func supported() error {
@@ -37,6 +38,9 @@ func deadlySignal(*os.ProcessState) bool    { return false }
 func watchLifeline() error                  { return supported() }
 func limitProcess(runtime.Limits) error     { return supported() }
 func fence(job) error                       { return supported() }
+func landlockVersion() int                  { return 0 }
+func hasSeccomp() bool                      { return false }
+func allThreads() bool                      { return false }
 
 type memoryLimiter struct{ refused bool }
 

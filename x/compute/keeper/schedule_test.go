@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -119,6 +120,7 @@ func TestRequirements(t *testing.T) {
 		{types.Requirements{Region: "DE"}, ""},
 		{types.Requirements{Region: "DE-BY"}, `needs region DE-BY, the node is in "DE-BE"`},
 		{types.Requirements{MinIsolation: 1}, "needs isolation tier 1, the node has 0"},
+		{types.Requirements{Egress: true}, "cannot give a way to the internet to a wasm app"},
 		{types.Requirements{MinPower: 6}, "needs 6 micro-E of proven power, the node has 5"},
 		{types.Requirements{MinStake: coin(101).Amount}, "needs 101uemc of stake, the node has 100uemc"},
 	} {
@@ -129,6 +131,15 @@ func TestRequirements(t *testing.T) {
 			require.Equal(t, []string{tc.want}, got)
 		}
 	}
+}
+
+func TestEgressGoesToNodesThatOfferIt(t *testing.T) {
+	n := types.Node{Role: types.ROLE_COMPUTING, Offer: offer(1), Stake: coin(1).Amount}
+	n.Offer.Runtimes = []string{types.RuntimeDocker}
+	d := types.Demand{App: types.App{Id: "fetch", Runtime: types.RuntimeDocker}, Requirements: types.Requirements{Egress: true}, MaxSeconds: 1}
+	require.Equal(t, []string{"needs a way to the internet, the node gives none to jobs"}, n.Failures(d))
+	n.Offer.Egress = true
+	require.Empty(t, n.Failures(d))
 }
 
 func TestAppRegistry(t *testing.T) {
@@ -146,6 +157,10 @@ func TestAppRegistry(t *testing.T) {
 	for name, change := range map[string]func(*types.MsgRegisterApp){
 		"empty id": func(m *types.MsgRegisterApp) { m.Id = "" }, "id": func(m *types.MsgRegisterApp) { m.Id = "Über" },
 		"runtime": func(m *types.MsgRegisterApp) { m.Runtime = "" }, "digest": func(m *types.MsgRegisterApp) { m.Digest = "ab" },
+		"image of wasm":  func(m *types.MsgRegisterApp) { m.Runtime, m.Image = types.RuntimeWasm, "ghcr.io/you/app" },
+		"image with tag": func(m *types.MsgRegisterApp) { m.Image = "ghcr.io/you/app:1" }, "bare image": func(m *types.MsgRegisterApp) { m.Image = "app" },
+		"image with digest": func(m *types.MsgRegisterApp) { m.Image = "ghcr.io/you/app@sha256:" + digestHex(1) },
+		"image as a flag":   func(m *types.MsgRegisterApp) { m.Image = "-v/x/y" }, "long image": func(m *types.MsgRegisterApp) { m.Image = "a.b/" + strings.Repeat("c", 200) },
 		"interface": func(m *types.MsgRegisterApp) { m.Interface = 9 }, "comparison": func(m *types.MsgRegisterApp) { m.Comparison = -1 },
 		"words": func(m *types.MsgRegisterApp) { m.Description = string(make([]byte, 300)) },
 	} {

@@ -91,7 +91,9 @@ func (n Node) Failures(d Demand) []string {
 	if offer.Isolation < req.MinIsolation {
 		fail("needs isolation tier %d, the node has %d", req.MinIsolation, offer.Isolation)
 	}
-	if req.Egress && !offer.Egress {
+	if req.Egress && d.App.Runtime != RuntimeDocker {
+		fail("cannot give a way to the internet to a %s app", d.App.Runtime)
+	} else if req.Egress && !offer.Egress {
 		fail("needs a way to the internet, the node gives none to jobs")
 	}
 	if n.Power < req.MinPower {
