@@ -64,10 +64,13 @@ lint-proto: ## Check that the generated code is current (skipped with a word whe
 bench: build ## Measure the published figures; writes build/bench.json
 	scripts/bench.sh
 
+ocr: ## Pack the OCR app for the docker runtime from Debian's packages into build/ocr.tar (needs apt)
+	apps/ocr/pack.sh $(BUILD)/ocr.tar
+
 soak: build ## Long runs, outside CI; writes build/soak.json
 	scripts/soak.sh
 
 clean: ## Remove what was built
 	rm -rf $(BUILD)
 
-.PHONY: help build emcd emc-worker charlm demo localnet test test-short test-e2e test-race test-sim lint proto lint-proto bench soak clean
+.PHONY: help build emcd emc-worker charlm demo localnet test test-short test-e2e test-race test-sim lint proto lint-proto bench ocr soak clean

@@ -61,6 +61,7 @@ type Daemon struct {
 	earnings *earnings
 	metrics  *metrics
 	memory   int64
+	cpus     float64
 
 	mu      sync.Mutex
 	state   chainState
@@ -113,7 +114,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.memory = int64(hw.MemoryBytes)
+	d.memory, d.cpus = int64(hw.MemoryBytes), float64(hw.CpuCores)
 	storeConfig, err := d.storeConfig()
 	if err != nil {
 		return err
@@ -128,7 +129,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	})
 	d.loop = reconcile.New(reconcile.Config{
 		Node: d.node, ChainID: o.Config.Chain.ID, Chain: d.chain, Store: d.store, Queue: queue{d},
-		Runtimes: o.Runtimes, Isolation: o.Isolation, Egress: o.Config.Docker.Egress, Rules: d.rules, Slots: d.slots, SlotMemory: d.slotMemory, Now: d.now,
+		Runtimes: o.Runtimes, Isolation: o.Isolation, Egress: o.Config.Docker.Egress, Rules: d.rules, Slots: d.slots, SlotMemory: d.slotMemory, SlotCPUs: d.slotCPUs, Now: d.now,
 		Logger: d.log, Ended: d.metrics.ended, Closed: d.closed,
 	})
 	key, err := o.Identity.HostKey()

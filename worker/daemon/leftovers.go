@@ -10,18 +10,18 @@ import (
 	"github.com/edgematrix/emc/worker/runtime"
 )
 
-// leftoverGrace is how old a container of a dead worker must be to be removed:
+// LeftoverGrace is how old a container of a dead worker must be to be removed:
 // long enough for a person to look at it.
-const leftoverGrace = 10 * time.Minute
+const LeftoverGrace = 10 * time.Minute
 
 // sweepRuntimes removes what earlier workers of this node left running, at the
 // start and then now and again. This worker holds the home's lock: whatever it
 // does not run itself is nobody's.
 func (d *Daemon) sweepRuntimes(ctx context.Context) error {
-	tick := time.NewTicker(leftoverGrace / 2)
+	tick := time.NewTicker(LeftoverGrace / 2)
 	defer tick.Stop()
 	for {
-		left, err := Leftovers(ctx, d.opts.Runtimes, runtime.SweepOptions{Grace: leftoverGrace})
+		left, err := Leftovers(ctx, d.opts.Runtimes, runtime.SweepOptions{Grace: LeftoverGrace})
 		if err != nil && ctx.Err() == nil {
 			d.log.Warn("what earlier workers left behind cannot be looked at; trying again", "error", err)
 		}

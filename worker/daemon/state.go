@@ -103,6 +103,9 @@ func (d *Daemon) slots() int {
 // slotMemory is a slot's share of the machine, as the chain matches by it.
 func (d *Daemon) slotMemory() int64 { return d.memory / int64(max(d.slots(), 1)) }
 
+// slotCPUs is a slot's share of the processors.
+func (d *Daemon) slotCPUs() float64 { return d.cpus / float64(max(d.slots(), 1)) }
+
 // granter is who pays the fees: the operator, unless configured otherwise.
 func (d *Daemon) granter(context.Context) (sdk.AccAddress, error) {
 	if a := d.opts.Config.Chain.FeeGranter; a != "" {

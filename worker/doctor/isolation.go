@@ -19,7 +19,7 @@ func Isolation(ctx context.Context, all map[string]runtime.Runtime) (runtime.Tie
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		tier, found, err := all[name].Isolation(ctx)
 		if err != nil {
-			return runtime.TierNone, "", fmt.Errorf("the isolation of the %s runtime cannot be measured: %w", name, err)
+			return runtime.TierNone, "", err
 		}
 		least = min(least, tier)
 		words = append(words, fmt.Sprintf("%s: %d (%s)", name, tier, found))

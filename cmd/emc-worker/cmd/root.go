@@ -18,6 +18,9 @@ import (
 // WasmChild is the hidden subcommand that runs one job.
 const WasmChild = "wasm-child"
 
+// DockerChild is the hidden subcommand that runs inside containers.
+const DockerChild = "docker-child"
+
 // Execute runs the command line and returns the exit status.
 func Execute() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -57,7 +60,8 @@ On a real network, the operator's key stays away from the worker:
 	root.PersistentFlags().String("home", defaultHome(), "the worker's directory (environment: EMC_WORKER_HOME)")
 	root.AddCommand(
 		initCmd(), doctorCmd(), registerCmd(), startCmd(), upCmd(), statusCmd(), drainCmd(), retireCmd(),
-		exportCmd(), importCmd(), appCmd(), versionCmd(),
+		exportCmd(), importCmd(), appCmd(), sweepCmd(), versionCmd(),
+		&cobra.Command{Use: DockerChild, Hidden: true, Short: "Look around in a container (for the worker's own use)"},
 		&cobra.Command{Use: WasmChild, Hidden: true, Short: "Run one job (for the worker's own use)"},
 	)
 	return root

@@ -15,6 +15,7 @@ import (
 	"github.com/edgematrix/emc/worker/home"
 	"github.com/edgematrix/emc/worker/identity"
 	"github.com/edgematrix/emc/worker/runtime"
+	"github.com/edgematrix/emc/worker/runtime/docker"
 	"github.com/edgematrix/emc/worker/runtime/wasm"
 )
 
@@ -77,16 +78,43 @@ func newChain(c config.Config, log *slog.Logger) (*chainclient.Client, error) {
 
 // runtimesOf returns the runtimes that the settings name.
 func runtimesOf(h home.Home, log *slog.Logger) func(config.Config) (map[string]runtime.Runtime, error) {
-	return func(config.Config) (map[string]runtime.Runtime, error) {
-		if err := os.MkdirAll(h.WasmCache(), 0o700); err != nil {
-			return nil, err
+	return func(c config.Config) (map[string]runtime.Runtime, error) {
+		out := map[string]runtime.Runtime{}
+		if c.UsesWasm() {
+			if err := os.MkdirAll(h.WasmCache(), 0o700); err != nil {
+				return nil, err
+			}
+			w, err := wasm.New(wasm.Config{ChildArgs: []string{WasmChild}, CacheDir: h.WasmCache(), Logger: log})
+			if err != nil {
+				return nil, err
+			}
+			out[w.Name()] = w
 		}
-		w, err := wasm.New(wasm.Config{ChildArgs: []string{WasmChild}, CacheDir: h.WasmCache(), Logger: log})
-		if err != nil {
-			return nil, err
+		if c.UsesDocker() {
+			d, err := dockerOf(h, c.Docker, log)
+			if err != nil {
+				return nil, err
+			}
+			out[d.Name()] = d
 		}
-		return map[string]runtime.Runtime{w.Name(): w}, nil
+		return out, nil
 	}
+}
+
+// dockerOf speaks to the Engine on this node's behalf.
+func dockerOf(h home.Home, c config.Docker, log *slog.Logger) (*docker.Runtime, error) {
+	size, err := config.ParseBytes(c.ImageBytes)
+	if err != nil {
+		return nil, err
+	}
+	id, err := identity.Load(h.Key())
+	if err != nil {
+		return nil, err
+	}
+	return docker.New(docker.Config{
+		Host: c.Host, Owner: id.Address(), StateDir: h.Docker(), ImageBytes: size, Runtime: c.Runtime,
+		ChildArgs: []string{DockerChild}, Logger: log,
+	})
 }
 
 // isolation measures what separates jobs from this machine.

@@ -1,0 +1,123 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/moby/moby/client"
+
+	"github.com/edgematrix/emc/worker/runtime"
+)
+
+// Sweep implements runtime.Sweeper: it removes the containers and volumes with
+// this node's label, and the scratch in its state directory, that no run of this
+// process uses. It looks at nothing without that label. The error tells of what
+// could not be removed; the list is good all the same.
+func (r *Runtime) Sweep(ctx context.Context, o runtime.SweepOptions) ([]runtime.Leftover, error) {
+	s := &sweep{r: r, o: o, now: r.now()}
+	// Containers first: a volume goes when nobody uses it.
+	err := s.containers(ctx)
+	if err == nil {
+		err = s.volumes(ctx)
+	}
+	if err != nil {
+		s.errs = append(s.errs, r.engine.explain(err))
+	}
+	if err := s.scratch(); err != nil {
+		s.errs = append(s.errs, err)
+	}
+	return s.found, errors.Join(s.errs...)
+}
+
+type sweep struct {
+	r     *Runtime
+	o     runtime.SweepOptions
+	now   time.Time
+	found []runtime.Leftover
+	errs  []error
+}
+
+// leftover notes one thing, and removes it when it is time.
+func (s *sweep) leftover(kind, name, task string, made time.Time, remove func() error) {
+	l := runtime.Leftover{Kind: kind, Name: name, Task: task, Age: s.now.Sub(made)}
+	if !s.o.DryRun && l.Age >= s.o.Grace {
+		if err := remove(); err != nil {
+			s.errs = append(s.errs, err)
+		} else {
+			l.Removed = true
+		}
+	}
+	s.found = append(s.found, l)
+}
+
+// ours repeats the filter's question: what is removed is not left to how an
+// Engine understands a filter.
+func (s *sweep) ours(labels map[string]string) bool {
+	return labels[labelOwner] == s.r.config.Owner && labels[labelRun] != "" && !s.r.lives(runID(labels[labelRun]))
+}
+
+func (s *sweep) containers(ctx context.Context) error {
+	api := s.r.engine.api
+	list, err := api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: ownFilter(s.r.config.Owner)})
+	if err != nil {
+		return err
+	}
+	for _, c := range list.Items {
+		if !s.ours(c.Labels) {
+			continue
+		}
+		name := runID(c.Labels[labelRun]).job()
+		if c.Labels[labelRole] == roleHolder {
+			name = runID(c.Labels[labelRun]).holder()
+		}
+		s.leftover("container", name, c.Labels[labelTask], createdAt(c.Labels), func() error {
+			_, err := api.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+			return gone(err)
+		})
+	}
+	return nil
+}
+
+func (s *sweep) volumes(ctx context.Context) error {
+	api := s.r.engine.api
+	list, err := api.VolumeList(ctx, client.VolumeListOptions{Filters: ownFilter(s.r.config.Owner)})
+	if err != nil {
+		return err
+	}
+	for _, v := range list.Items {
+		if s.ours(v.Labels) {
+			s.leftover("volume", v.Name, v.Labels[labelTask], createdAt(v.Labels), func() error {
+				_, err := api.VolumeRemove(ctx, v.Name, client.VolumeRemoveOptions{})
+				return gone(err)
+			})
+		}
+	}
+	return nil
+}
+
+// scratch removes directories of runs. Outputs that were being collected lie
+// beside their jobs, whose owner removes them.
+func (s *sweep) scratch() error {
+	dir := filepath.Join(s.r.config.StateDir, scratchDir)
+	list, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, entry := range list {
+		info, err := entry.Info()
+		if err != nil || s.r.lives(runID(entry.Name())) {
+			continue
+		}
+		s.leftover("directory", entry.Name(), "", info.ModTime(), func() error {
+			return os.RemoveAll(filepath.Join(dir, entry.Name()))
+		})
+	}
+	return nil
+}
