@@ -29,7 +29,8 @@ type Request struct {
 	// AppFile is the app's artifact, for workers that lack it; may be empty.
 	AppFile string
 	Limits  job.Limits
-	// Requirements of the node. MemoryBytes 0 takes the memory limit.
+	// Requirements of the node. MemoryBytes 0 takes the memory limit, and for a
+	// docker app the output limit too: its /out is in memory.
 	Requirements types.Requirements
 	// MaxTime is the longest run that is paid for, in whole seconds.
 	MaxTime time.Duration
@@ -109,6 +110,8 @@ type order struct {
 	spec     job.Spec // without the app's digest
 	files    []LocalFile
 	artifact string // digest of AppFile, hex; empty without
+	// anyMemory is set when the limits alone say what memory the node must have.
+	anyMemory bool
 }
 
 // check looks at everything that needs no chain. It writes and sends nothing.
@@ -119,7 +122,8 @@ func (r Request) check(chainID string, console *Console) (*order, error) {
 	if r.MaxTime < time.Second || r.MaxTime%time.Second != 0 {
 		return nil, fmt.Errorf("--max-time must be whole seconds and at least 1s, got %s", r.MaxTime)
 	}
-	if r.Requirements.MemoryBytes == 0 {
+	anyMemory := r.Requirements.MemoryBytes == 0
+	if anyMemory {
 		r.Requirements.MemoryBytes = uint64(max(r.Limits.MemoryBytes, 0))
 	}
 	if err := r.Requirements.Validate(); err != nil {
@@ -136,7 +140,7 @@ func (r Request) check(chainID string, console *Console) (*order, error) {
 	if err := checkOutputDir(r.OutputDir); err != nil {
 		return nil, err
 	}
-	o := &order{Request: r, spec: job.Spec{
+	o := &order{Request: r, anyMemory: anyMemory, spec: job.Spec{
 		Version: job.SpecVersion, ChainID: chainID, App: r.App, AppDigest: strings.Repeat("0", 64),
 		Args: r.Args, Env: append([]string(nil), r.Env...), Limits: r.Limits, MaxSeconds: int64(r.MaxTime / time.Second),
 		Egress: r.Requirements.Egress,
@@ -250,5 +254,8 @@ func (o *order) bind(app types.App) error {
 		return fmt.Errorf("app %s is a service, not a batch program: it takes calls, not jobs", app.Id)
 	}
 	o.spec.AppDigest = app.Digest
+	if app.Runtime == types.RuntimeDocker && o.anyMemory {
+		o.Requirements.MemoryBytes = uint64(o.Limits.MemoryBytes) + uint64(o.Limits.OutputBytes)
+	}
 	return nil
 }

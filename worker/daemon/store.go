@@ -50,7 +50,7 @@ func (d *Daemon) lookup(ctx context.Context, id string) (jobstore.ChainJob, erro
 	if j.Node != d.node || !j.Live() {
 		return jobstore.ChainJob{}, jobstore.ErrUnknownJob
 	}
-	out := jobstore.ChainJob{App: j.App, MaxSeconds: int64(j.MaxSeconds), MemoryBytes: int64(j.Requirements.MemoryBytes),
+	out := jobstore.ChainJob{Runtime: j.Runtime, App: j.App, MaxSeconds: int64(j.MaxSeconds), MemoryBytes: int64(j.Requirements.MemoryBytes),
 		AppImage: j.AppImage, Egress: j.Requirements.Egress}
 	if out.MemoryBytes == 0 { // the customer left it to the node
 		out.MemoryBytes = d.slotMemory()

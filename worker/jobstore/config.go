@@ -21,6 +21,7 @@ type ChainJob struct {
 	AccessKey    transfer.PubKey `json:"access_key"`
 	SpecDigest   job.Digest      `json:"spec_digest"`   // salted
 	InputsDigest job.Digest      `json:"inputs_digest"` // salted
+	Runtime      string          `json:"runtime,omitempty"`
 	App          string          `json:"app"`
 	AppDigest    job.Digest      `json:"app_digest"`          // plain SHA-256 of the artifact, or of the image's manifest
 	AppImage     string          `json:"app_image,omitempty"` // repository from which the runtime pulls the app; no artifact is stored then

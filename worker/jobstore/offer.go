@@ -18,6 +18,10 @@ const overheadBytes = 1 << 20
 // endedBytes is what remains reserved of that when the job has ended, beside the sizes that are known then.
 const endedBytes = job.MaxSpecBytes + 16<<10
 
+// inMemory is the runtime whose /out is in memory: without the check a job could
+// take more of the machine than it was matched for.
+const inMemory = "docker"
+
 // Authorize implements transfer.Backend. Nothing is stored for a job that is known from the chain only.
 func (s *Store) Authorize(ctx context.Context, jobID string, key transfer.PubKey) error {
 	owner, err := s.accessKey(ctx, jobID)
@@ -140,6 +144,9 @@ func (s *Store) checkOffer(chain ChainJob, data []byte, salt job.Salt) (job.Spec
 		err = fmt.Errorf("the specification asks for %d s, the job on the chain pays for %d s", spec.MaxSeconds, chain.MaxSeconds)
 	case spec.Limits.MemoryBytes > chain.MemoryBytes:
 		err = fmt.Errorf("the specification asks for %d bytes of memory, the job on the chain for %d", spec.Limits.MemoryBytes, chain.MemoryBytes)
+	case chain.Runtime == inMemory && spec.Limits.OutputBytes > chain.MemoryBytes-spec.Limits.MemoryBytes:
+		err = fmt.Errorf("the specification asks for %d bytes of memory and %d of output, which the %s runtime keeps in memory; the job on the chain for %d together",
+			spec.Limits.MemoryBytes, spec.Limits.OutputBytes, chain.Runtime, chain.MemoryBytes)
 	case spec.Egress && !chain.Egress:
 		err = errors.New("the specification asks for a way to the internet, the job on the chain does not")
 	case s.cfg.CheckSpec != nil:

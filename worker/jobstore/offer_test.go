@@ -33,8 +33,12 @@ func TestOffersThatAreRefused(t *testing.T) {
 		"other artifact":      {spec: func(s *job.Spec) { s.AppDigest = sum([]byte("x")) }, want: transfer.CodeInvalid},
 		"more time than paid": {spec: func(s *job.Spec) { s.MaxSeconds = 61 }, want: transfer.CodeInvalid},
 		"more memory":         {spec: func(s *job.Spec) { s.Limits.MemoryBytes++ }, want: transfer.CodeInvalid},
-		"way out not paid":    {spec: func(s *job.Spec) { s.Egress = true }, want: transfer.CodeInvalid},
-		"worker's own check":  {cfg: func(c *jobstore.Config) { c.CheckSpec = func(job.Spec) error { return errors.New("no") } }, want: transfer.CodeInvalid},
+		"output in memory": {
+			spec:  func(s *job.Spec) { s.Limits.MemoryBytes, s.Limits.OutputBytes = 1<<20, 1<<20 },
+			chain: func(j *jobstore.ChainJob) { j.Runtime, j.MemoryBytes = "docker", 2<<20-1 }, want: transfer.CodeInvalid,
+		},
+		"way out not paid":   {spec: func(s *job.Spec) { s.Egress = true }, want: transfer.CodeInvalid},
+		"worker's own check": {cfg: func(c *jobstore.Config) { c.CheckSpec = func(job.Spec) error { return errors.New("no") } }, want: transfer.CodeInvalid},
 		"larger than a job may be": {
 			spec: func(s *job.Spec) { s.Limits.OutputBytes = 3 << 20 },
 			cfg:  func(c *jobstore.Config) { c.MaxJobBytes = 3 << 20 }, want: transfer.CodeTooLarge,

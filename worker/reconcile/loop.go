@@ -54,6 +54,8 @@ type Config struct {
 	Slots func() int
 	// SlotMemory is the memory that one slot has, in bytes; 0 is unknown.
 	SlotMemory func() int64
+	// SlotCPUs are the processors that one slot has; nil is one.
+	SlotCPUs func() float64
 	// Isolation is the tier that was measured on this machine.
 	Isolation runtime.Tier
 	// Egress is set when jobs may be given a way to the internet.

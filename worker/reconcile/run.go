@@ -54,6 +54,9 @@ func (l *Loop) execute(ctx context.Context, id, name string, d Decision, r *run)
 		log.Error("job: the run cannot begin", "error", err)
 		return
 	}
+	if l.cfg.SlotCPUs != nil {
+		task.Limits.CPUs = l.cfg.SlotCPUs()
+	}
 	task.Limits.Duration = min(task.Limits.Duration, d.Limit)
 	// The format allows "none"; a runtime needs a bound above zero.
 	task.Limits.OutputBytes = max(task.Limits.OutputBytes, 1)

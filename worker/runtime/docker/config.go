@@ -69,10 +69,6 @@ func (c Config) withDefaults() (Config, error) {
 	if !filepath.IsAbs(c.StateDir) {
 		return fail("the state directory %q is not an absolute path", c.StateDir)
 	}
-	// The Engine's mount syntax has no way to write these.
-	if strings.ContainsAny(c.StateDir, ":,\n") {
-		return fail("the state directory %q holds a colon, comma or line break; choose another", c.StateDir)
-	}
 	if c.ImageBytes < 0 {
 		return fail("the image cache size %d is negative", c.ImageBytes)
 	}

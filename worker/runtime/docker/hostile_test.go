@@ -109,6 +109,8 @@ func TestFillers(t *testing.T) {
 	}{
 		{"fill", "/", []runtime.Reason{runtime.ReasonExited}, "read-only file system"},
 		{"fill", "/data", []runtime.Reason{runtime.ReasonExited, runtime.ReasonMemory}, ""},
+		// The runtime mounts 64 MiB of memory at /dev with the mode that the image's has.
+		{"fill", "/dev", []runtime.Reason{runtime.ReasonExited, runtime.ReasonMemory}, ""},
 		{"fill", "/tmp", []runtime.Reason{runtime.ReasonExited}, "no space left"},
 		{"fill", "/dev/shm", []runtime.Reason{runtime.ReasonExited}, "no space left"},
 		{"inodes", "/tmp", []runtime.Reason{runtime.ReasonExited}, "no space left"},
@@ -189,7 +191,7 @@ func TestHostileImages(t *testing.T) {
 		"not executable":      {image.Config{Entrypoint: []string{"/data"}}, append(files, image.File{Path: "data", Mode: 0o644, Content: []byte("x")}), "cannot be executed"},
 		"volume over /proc":   {image.Config{Entrypoint: []string{"/guest", "hello"}, Volumes: []string{"/proc/sys"}}, files, "cannot have one"},
 		"/out is a file":      {image.Config{Entrypoint: []string{"/guest", "hello"}}, append(files, image.File{Path: "out", Mode: 0o644, Content: []byte("x")}), "have to be directories"},
-		"/in is a link out":   {image.Config{Entrypoint: []string{"/guest", "hello"}}, append(files, image.File{Path: "in", Link: "/../../../../etc"}), ""},
+		"/in is a link out":   {image.Config{Entrypoint: []string{"/guest", "hello"}}, append(files, image.File{Path: "in", Link: "/../../../../etc"}, image.File{Path: "etc/x", Mode: 0o644}), ""},
 		"user that is no one": {image.Config{Entrypoint: []string{"/guest", "hello"}, User: "nobody:nogroup"}, files, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

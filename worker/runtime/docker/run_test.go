@@ -81,11 +81,11 @@ func TestRunExitCodes(t *testing.T) {
 	requireExit(t, r, r.do(t), 2)
 	require.Contains(t, r.log.String(), "on purpose")
 
-	r = newRun(t, "signal", "11")
+	r = newRun(t, "signal", "15")
 	r.rt = rt
 	result := r.do(t)
-	requireExit(t, r, result, 139)
-	require.Contains(t, result.Message, "signal 11")
+	requireExit(t, r, result, 143)
+	require.Contains(t, result.Message, "signal 15")
 }
 
 func TestRunIntoEmptyOutputDir(t *testing.T) {

@@ -148,8 +148,8 @@ func (r *Runtime) jobSpec(id runID, t runtime.Task, img loadedImage, s scratch, 
 	}
 	host := hardened(box.runtime, memory, nanoCPUs(t.Limits.CPUs, box.cpus), pidsLimit)
 	tmp, shm := roundUp(min(t.Limits.MemoryBytes/2, maxTmp)), roundUp(min(t.Limits.MemoryBytes/4, maxShm))
-	// No file can be larger than what holds it.
-	largest := max(outBytes(t.Limits), tmp)
+	// No file can be larger than what holds it; a full place is told from it.
+	largest := max(outBytes(t.Limits), tmp) + pageBytes
 	host.Ulimits = append(host.Ulimits, &units.Ulimit{Name: "fsize", Soft: largest, Hard: largest})
 	host.ShmSize = shm
 	host.Tmpfs = map[string]string{

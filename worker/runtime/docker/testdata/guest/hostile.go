@@ -76,7 +76,7 @@ func attack(args []string) error {
 		}
 		return err
 	}
-	for _, path := range []string{"/x", "/etc/x", "/in/x", "/usr/x", "/var/x", "/dev/x", "/.emc/x"} {
+	for _, path := range []string{"/x", "/etc/x", "/in/x", "/usr/x", "/var/x", "/.emc/x"} {
 		say("write "+path, os.WriteFile(path, nil, 0o600))
 	}
 	say("write over an input", openFor("/in/input", os.O_WRONLY))
@@ -91,7 +91,7 @@ func attack(args []string) error {
 	}
 	for _, path := range []string{
 		"/proc/kcore", "/dev/mem", "/dev/kmsg", "/dev/sda", "/dev/vda", "/dev/loop0", "/dev/fuse", "/dev/net/tun",
-		"/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock", "/etc/shadow", "/root",
+		"/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock", "/etc/shadow",
 	} {
 		say("open "+path, openFor(path, os.O_RDONLY))
 	}
