@@ -45,6 +45,9 @@ test-short: ## Run the tests without the black-box ones
 test-e2e: build ## Run the black-box tests over the built binaries
 	EMC_E2E_BIN=$(CURDIR)/$(BUILD) go test -timeout 20m -v ./test/e2e/...
 
+test-validators: build ## Run the tests of networks of several validators
+	EMC_E2E_BIN=$(CURDIR)/$(BUILD) go test -timeout 20m -v ./test/validators/...
+
 test-race: ## Run the daemons' tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -timeout 20m ./pkg/... ./worker/...
 
@@ -73,4 +76,4 @@ soak: build ## Long runs, outside CI; writes build/soak.json
 clean: ## Remove what was built
 	rm -rf $(BUILD)
 
-.PHONY: help build emcd emc-worker charlm demo localnet test test-short test-e2e test-race test-sim lint proto lint-proto bench ocr soak clean
+.PHONY: help build emcd emc-worker charlm demo localnet test test-short test-e2e test-validators test-race test-sim lint proto lint-proto bench ocr soak clean

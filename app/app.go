@@ -10,11 +10,13 @@ import (
 	abci "github.com/cometbft/cometbft/abci/types"
 	dbm "github.com/cosmos/cosmos-db"
 	"github.com/cosmos/gogoproto/proto"
+	"github.com/spf13/cast"
 
 	"cosmossdk.io/log/v2"
 
 	"github.com/cosmos/cosmos-sdk/baseapp"
 	"github.com/cosmos/cosmos-sdk/client"
+	"github.com/cosmos/cosmos-sdk/client/flags"
 	"github.com/cosmos/cosmos-sdk/codec"
 	codectypes "github.com/cosmos/cosmos-sdk/codec/types"
 	"github.com/cosmos/cosmos-sdk/runtime"
@@ -66,7 +68,7 @@ func DefaultHome() string {
 
 // New builds the application on db. With loadLatest it is ready to serve at the
 // last committed height; without, the caller loads a height of its choice.
-// It panics on wiring errors, which no user can cause.
+// It panics on wiring errors, which no user can cause, and with a *LoadError.
 func New(
 	logger log.Logger,
 	db dbm.DB,
@@ -116,14 +118,25 @@ func New(
 		panic(fmt.Errorf("a message lacks its annotations: %w", err))
 	}
 
-	upgrades.Register(app.upgradeContext())
+	upgrades.Register(app.upgradeContext(cast.ToString(appOpts.Get(flags.FlagHome))))
 	if loadLatest {
 		if err := app.LoadLatestVersion(); err != nil {
-			panic(fmt.Errorf("load the last committed height: %w", err))
+			panic(&LoadError{err})
 		}
 	}
 	return app
 }
+
+// LoadError means that the last committed height cannot be loaded. It is the one
+// panic of New that a user can cause: with the binary of another version.
+type LoadError struct{ cause error }
+
+func (e *LoadError) Error() string {
+	return fmt.Sprintf("load the last committed height: %v: is this the binary that the chain runs at this height? "+
+		"One that is newer than an upgrade starts only after the older one has stopped for it", e.cause)
+}
+
+func (e *LoadError) Unwrap() error { return e.cause }
 
 // setServices registers every module's message and query servers.
 func (app *App) setServices() {
@@ -135,9 +148,11 @@ func (app *App) setServices() {
 }
 
 // upgradeContext is what upgrade handlers may use.
-func (app *App) upgradeContext() upgrades.Context {
+func (app *App) upgradeContext(home string) upgrades.Context {
 	return upgrades.Context{
+		Home:           home,
 		Upgrade:        app.UpgradeKeeper,
+		Consensus:      app.ConsensusKeeper,
 		ModuleManager:  app.moduleManager,
 		Configurator:   app.configurator,
 		SetStoreLoader: app.SetStoreLoader,

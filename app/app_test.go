@@ -9,7 +9,6 @@ import (
 	"sort"
 	"strings"
 	"testing"
-	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	"github.com/stretchr/testify/require"
@@ -188,19 +187,6 @@ func TestGoldenGenesis(t *testing.T) {
 	text, err := json.MarshalIndent(genesis, "", "  ")
 	require.NoError(t, err)
 	golden(t, "genesis.golden.json", []string{string(text)})
-}
-
-// A snapshot of the state can be taken and holds every store: without, nobody
-// could join by state sync.
-func TestSnapshot(t *testing.T) {
-	c := apptest.New(t, apptest.Options{SnapshotInterval: 2})
-	for range 4 {
-		c.Deliver(c.Accounts[1], banktypes.NewMsgSend(c.Accounts[1].Address, c.Accounts[2].Address, uemc(1)))
-	}
-	require.Eventually(t, func() bool {
-		list, err := c.SnapshotManager().List()
-		return err == nil && len(list) > 0
-	}, 20*time.Second, 20*time.Millisecond)
 }
 
 func TestGoldenStores(t *testing.T) {

@@ -74,12 +74,12 @@ type Keepers struct {
 
 // storeKeys names every persistent store.
 func storeKeys() []string {
-	return []string{
+	return append([]string{
 		authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, slashingtypes.StoreKey,
 		distrtypes.StoreKey, govtypes.StoreKey, upgradetypes.StoreKey, evidencetypes.StoreKey,
 		feegrant.StoreKey, authzkeeper.StoreKey, epochstypes.StoreKey, consensustypes.StoreKey,
 		nftkeeper.StoreKey, ibcexported.StoreKey, ibctransfertypes.StoreKey, computetypes.StoreKey,
-	}
+	}, rehearsalStores()...)
 }
 
 // objectStoreKeys names the stores that live for one block only.

@@ -40,7 +40,6 @@ import (
 	ibcexported "github.com/cosmos/ibc-go/v11/modules/core/exported"
 	ibctm "github.com/cosmos/ibc-go/v11/modules/light-clients/07-tendermint"
 
-	"github.com/edgematrix/emc/x/compute"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
 
@@ -66,7 +65,7 @@ func (app *App) setModules() {
 		ibc.NewAppModule(app.IBCKeeper),
 		transfer.NewAppModule(app.TransferKeeper),
 		ibctm.NewAppModule(app.lightClient()),
-		compute.NewAppModule(app.appCodec, app.ComputeKeeper),
+		app.computeModule(),
 	)
 	app.basicManager = module.NewBasicManagerFromManager(app.moduleManager, genesisBasics(app))
 	app.basicManager.RegisterLegacyAminoCodec(app.legacyAmino)

@@ -4,6 +4,7 @@ package app_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	abci "github.com/cometbft/cometbft/abci/types"
@@ -13,6 +14,8 @@ import (
 	"cosmossdk.io/log/v2"
 
 	"github.com/cosmos/cosmos-sdk/baseapp"
+	"github.com/cosmos/cosmos-sdk/server"
+	serverconfig "github.com/cosmos/cosmos-sdk/server/config"
 	servertypes "github.com/cosmos/cosmos-sdk/server/types"
 	simtestutil "github.com/cosmos/cosmos-sdk/testutil/sims"
 	"github.com/cosmos/cosmos-sdk/testutil/simsx"
@@ -27,7 +30,7 @@ import (
 
 func init() { simcli.GetSimulatorFlags() }
 
-// simApp has the methods that only the simulator asks for.
+// simApp has the methods that only the SDK's simulator asks for.
 type simApp struct{ *app.App }
 
 func (a simApp) GetBaseApp() *baseapp.BaseApp { return a.BaseApp }
@@ -40,6 +43,8 @@ func (a simApp) EndBlocker(ctx sdk.Context) (sdk.EndBlock, error) {
 	return a.ModuleManager().EndBlock(ctx)
 }
 
+// newSimApp is the chain's application that holds x/compute's invariants at the
+// end of every fifth block.
 func newSimApp(logger log.Logger, db dbm.DB, loadLatest bool, appOpts servertypes.AppOptions, options ...func(*baseapp.BaseApp)) simApp {
 	a := app.New(logger, db, false, appOpts, options...)
 	checks := a.AnteOptions()
@@ -49,6 +54,13 @@ func newSimApp(logger log.Logger, db dbm.DB, loadLatest bool, appOpts servertype
 		panic(err)
 	}
 	a.SetAnteHandler(handler)
+	a.SetEndBlocker(func(ctx sdk.Context) (sdk.EndBlock, error) {
+		end, err := a.ModuleManager().EndBlock(ctx)
+		if err != nil || ctx.BlockHeight()%5 != 0 {
+			return end, err
+		}
+		return end, a.ComputeKeeper.CheckInvariants(ctx)
+	})
 	if loadLatest {
 		if err := a.LoadLatestVersion(); err != nil {
 			panic(err)
@@ -67,11 +79,14 @@ func simState(a simApp) simsx.SimStateFactory {
 	}
 }
 
-// Random transactions for many blocks neither stop the chain nor break what its
-// modules promise, and what is left can be exported and started again.
+// The SDK's own simulator, with validators that miss blocks and sign twice, and
+// two hours between blocks: for many blocks random transactions neither stop the
+// chain nor break what its modules promise, and what is left can be exported and
+// started again.
 func TestFullAppSimulation(t *testing.T) {
 	simsx.RunWithSeeds(t, newSimApp, simState, []int64{1, 7}, nil,
 		func(t testing.TB, run simsx.TestInstance[simApp], _ []simtypes.Account) {
+			require.NoError(t, run.App.ComputeKeeper.CheckInvariants(run.App.NewContext(true)))
 			exported, err := run.App.ExportAppStateAndValidators(false, nil, nil)
 			require.NoError(t, err)
 			again := apptest.NewApp(t, nil)
@@ -84,4 +99,72 @@ func TestFullAppSimulation(t *testing.T) {
 			require.NoError(t, json.Unmarshal(exported.AppState, &state))
 			require.Contains(t, state, "compute")
 		})
+}
+
+// seeds are long plays.
+func seeds(t *testing.T, test func(t *testing.T, seed int64)) {
+	t.Helper()
+	for _, seed := range []int64{1, 3, 42} {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			t.Parallel()
+			test(t, seed)
+		})
+	}
+}
+
+// What is exported in the middle of running jobs and imported again is the same
+// state, key by key.
+func TestAppImportExport(t *testing.T) {
+	seeds(t, func(t *testing.T, seed int64) {
+		p := newPlay(t, seed, nil)
+		for range 5 {
+			p.run(30, 30)
+			p.requireInvariants()
+			requireSameAfterImport(t, p)
+		}
+		p.live(0, 600, 30)
+		p.requireLife()
+	})
+}
+
+// A chain that begins with an export goes on: people finish what they had begun,
+// and every invariant holds.
+func TestAppSimulationAfterImport(t *testing.T) {
+	seeds(t, func(t *testing.T, seed int64) {
+		p := newPlay(t, seed, nil)
+		for range 3 {
+			p.run(50, 30)
+			p = p.continued(simulatedApp(t, dbm.NewMemDB(), nil), exported(t, p))
+			p.onBlock = func(request *abci.RequestFinalizeBlock, _ *abci.ResponseFinalizeBlock) {
+				if request.Height%5 == 0 {
+					p.requireInvariants()
+				}
+			}
+		}
+		p.live(50, 600, 30)
+		p.requireLife()
+	})
+}
+
+// One seed is one history: twice the same hashes block by block, and the same
+// whether a block is executed one transaction after the other or in parallel.
+func TestAppStateDeterminism(t *testing.T) {
+	seeds(t, func(t *testing.T, seed int64) {
+		var first *play
+		for _, options := range []map[string]any{
+			{server.FlagBlockExecutor: serverconfig.BlockExecutorSequential},
+			{server.FlagBlockExecutor: serverconfig.BlockExecutorSequential},
+			{server.FlagBlockExecutor: serverconfig.BlockExecutorBlockSTM, server.FlagBlockSTMWorkers: 4},
+			{server.FlagBlockExecutor: serverconfig.BlockExecutorBlockSTM, server.FlagBlockSTMWorkers: 1},
+		} {
+			p := newPlay(t, seed, options)
+			p.run(60, 40)
+			p.requireInvariants()
+			if first == nil {
+				first = p
+			}
+			require.Equal(t, first.hashes, p.hashes, "%v", options)
+			require.Equal(t, first.count, p.count)
+		}
+	})
 }

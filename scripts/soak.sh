@@ -1,18 +1,48 @@
 #!/usr/bin/env bash
-# Long random runs, outside CI: random lives of x/compute, and JOBS jobs whose
-# worker is killed at random moments. The summary goes to build/soak.json.
-set -euo pipefail
+# Long random runs, outside CI, one after the other: CHECKS random lives of
+# x/compute, SCHEDULES seeded schedules of kills over worker, chain and
+# customer (test/soak), and every fuzz target for FUZZTIME. A size of 0 leaves a
+# part out. The summary goes to build/soak.json; the exit status is not 0 when
+# any part found something. One schedule alone: SCHEDULES=1 SEED=n.
+set -uo pipefail
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=0
-checks=${CHECKS:-20000} jobs=${JOBS:-200}
+checks=${CHECKS:-20000} schedules=${SCHEDULES:-1000} fuzztime=${FUZZTIME:-60s}
+bin=${EMC_E2E_BIN:-$PWD/build} out=${SOAK_OUT:-$PWD/build/soak.json}
+# A schedule that is repeated is looked at alone.
+if [[ -n ${SEED:-} && $schedules == 1 ]]; then checks=${CHECKS:-0} fuzztime=${FUZZTIME:-0}; fi
+parts=$(mktemp -d)
+trap 'rm -rf "$parts"' EXIT
 mkdir -p build
-rm -f build/soak.json
-begin=$(date +%s)
-echo "random lives of x/compute: $checks"
-go test ./x/compute/keeper -run 'TestRandomLife' -rapid.checks="$checks" -count 1 -timeout 6h
-lives=$(($(date +%s) - begin))
-echo "jobs with a worker that is killed at random: $jobs"
-EMC_E2E_BIN=$PWD/build EMC_SOAK_JOBS=$jobs EMC_SOAK_OUT=$PWD/build/soak-jobs.json \
-  go test ./test/e2e -run '^TestSoak$' -v -count 1 -timeout 6h
-printf '{"random_lives":{"checks":%d,"seconds":%d},"jobs":%s}\n' "$checks" "$lives" "$(cat build/soak-jobs.json)" >build/soak.json
-cat build/soak.json
+rm -f "$out" build/soak-schedules.json
+status=0
+
+printf '{}' >"$parts/schedules.json"
+lives=null fuzz=null
+if [[ $checks != 0 ]]; then
+  echo "random lives of x/compute: $checks"
+  begin=$(date +%s) findings=0
+  go test ./x/compute/keeper -run 'TestRandomLife' -rapid.checks="$checks" -count 1 -timeout 6h || findings=1 status=1
+  lives="{\"checks\":$checks,\"findings\":$findings,\"seconds\":$(($(date +%s) - begin))}"
+fi
+if [[ $schedules != 0 ]]; then
+  echo "schedules of kills: $schedules"
+  keep=${SOAK_DIR:-$PWD/build/soak-homes}
+  rm -rf "$keep"
+  EMC_E2E_BIN=$bin EMC_SOAK_SCHEDULES=$schedules EMC_SOAK_SEED=${SEED:-} EMC_SOAK_LANES=${LANES:-} EMC_SOAK_DIR=$keep \
+    EMC_SOAK_OUT=$PWD/build/soak-schedules.json go test ./test/soak -run '^TestSchedules$' -v -count 1 -timeout 12h || status=1
+  # Homes and logs are kept only where there is something to look for.
+  if [[ $status == 0 ]]; then rm -rf "$keep"; fi
+  if [[ -s build/soak-schedules.json ]]; then cp build/soak-schedules.json "$parts/schedules.json"; fi
+fi
+if [[ $fuzztime != 0 && -x scripts/fuzz.sh ]]; then
+  echo "fuzzing: $fuzztime each"
+  rm -f build/fuzz.json
+  scripts/fuzz.sh "$fuzztime" || status=1
+  if [[ -s build/fuzz.json ]]; then fuzz=$(cat build/fuzz.json); fi
+fi
+# One object: the schedules' report, and the other parts beside it.
+body=$(sed -e '1s/^{//' -e '$s/}$//' "$parts/schedules.json")
+printf '{%s%s"random_lives":%s,"fuzz":%s,"status":%d}\n' "$body" "${body:+,}" "$lives" "$fuzz" "$status" >"$out"
+cat "$out"
+exit "$status"

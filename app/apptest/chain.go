@@ -63,8 +63,10 @@ type Options struct {
 	Accounts int
 	// AppOptions are app.toml's keys, for example block-executor.
 	AppOptions map[string]any
-	// SnapshotInterval takes a state sync snapshot every so many blocks; 0 never.
-	SnapshotInterval uint64
+	// Snapshots gives the chain a place for state sync snapshots. They are taken
+	// by SnapshotManager().Create alone: those that a node takes by itself are
+	// written in the background, and the test would end before they do.
+	Snapshots bool
 	// Genesis changes the genesis state before the chain starts.
 	Genesis func(state map[string]json.RawMessage)
 }
@@ -77,10 +79,8 @@ func New(t testing.TB, o Options) *Chain {
 		o.Accounts = 3
 	}
 	var options []func(*baseapp.BaseApp)
-	if o.SnapshotInterval > 0 {
-		store, err := snapshots.NewStore(dbm.NewMemDB(), t.TempDir())
-		require.NoError(t, err)
-		options = append(options, baseapp.SetSnapshot(store, snapshottypes.NewSnapshotOptions(o.SnapshotInterval, 2)))
+	if o.Snapshots {
+		options = append(options, Snapshots(t))
 	}
 	application := NewApp(t, o.AppOptions, options...)
 	codecs := network.CodecsOf(application)
@@ -126,6 +126,14 @@ func NewApp(t testing.TB, appOptions map[string]any, baseOptions ...func(*baseap
 		options[key] = value
 	}
 	return app.New(log.NewNopLogger(), dbm.NewMemDB(), true, options, append(baseOptions, baseapp.SetChainID(ChainID))...)
+}
+
+// Snapshots gives an application a place for state sync snapshots.
+func Snapshots(t testing.TB) func(*baseapp.BaseApp) {
+	t.Helper()
+	store, err := snapshots.NewStore(dbm.NewMemDB(), t.TempDir())
+	require.NoError(t, err)
+	return baseapp.SetSnapshot(store, snapshottypes.NewSnapshotOptions(0, 0))
 }
 
 // InitChain starts an application from a genesis.

@@ -171,6 +171,7 @@ func (c *Client) fetch(ctx context.Context, rec *Record, wish string, log io.Wri
 	}
 	err = c.update(rec, func(r *Record) bool { r.Fetched = true; return true })
 	s.Verified, s.Outputs = true, append([]job.File{}, result.Outputs...)
+	c.sayMessage(result)
 	c.sayOutputs(dir, result)
 	return s, err
 }

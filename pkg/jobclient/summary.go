@@ -2,6 +2,8 @@ package jobclient
 
 import (
 	"fmt"
+	"strings"
+	"unicode"
 
 	"cosmossdk.io/math"
 
@@ -72,6 +74,21 @@ func (c *Client) sayEnd(rec *Record) {
 // sayCost prints what a closed job cost.
 func (c *Client) sayCost(rec *Record) {
 	c.Console.Say("Cost: %s, plus %s of transaction fees. %s came back.", people(rec.Price), people(rec.Fees), people(rec.Refund))
+}
+
+// sayMessage prints what the worker says of the run: why an image could not be
+// started, or which files are not among the outputs. They are a stranger's
+// words, so nothing in them may steer the terminal.
+func (c *Client) sayMessage(r job.Result) {
+	plain := strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, r.Message)
+	if plain = strings.TrimSpace(plain); plain != "" {
+		c.Console.Say("The worker says: %s.", strings.TrimSuffix(plain, "."))
+	}
 }
 
 // sayOutputs prints where the outputs are.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	coretypes "github.com/cometbft/cometbft/rpc/core/types"
+	abci "github.com/cometbft/cometbft/abci/types"
 
 	"cosmossdk.io/math"
 
@@ -126,7 +126,7 @@ func (w wallet) sendOnce(ctx context.Context, msg sdk.Msg, signed func(hash stri
 	if err != nil {
 		return Tx{}, fmt.Errorf("the chain does not answer: %w", err)
 	}
-	last := status.SyncInfo.LatestBlockHeight + voidAfter
+	first, last := status.SyncInfo.LatestBlockHeight, status.SyncInfo.LatestBlockHeight+voidAfter
 	f = f.WithTimeoutHeight(uint64(last))
 	b, err := f.BuildUnsignedTx(msg)
 	if err != nil {
@@ -147,13 +147,16 @@ func (w wallet) sendOnce(ctx context.Context, msg sdk.Msg, signed func(hash stri
 	if ctx.Err() != nil { // nothing has been sent
 		return Tx{}, ctx.Err()
 	}
-	return w.settle(ctx, t, raw, sum[:], last)
+	return w.settle(ctx, t, raw, sum[:], first, last)
 }
 
 // settle sends the same bytes until a block holds them, or none can any more. Sending twice does no harm: the sequence
-// lets them count once.
-func (w wallet) settle(ctx context.Context, t Tx, raw, hash []byte, last int64) (Tx, error) {
+// lets them count once. Whether no block holds them is read from the blocks from first to last themselves: the index
+// follows them a moment later, and a node that was killed has lost part of it. Taken for void, a submission that is in
+// a block would be ordered again, or its key thrown away.
+func (w wallet) settle(ctx context.Context, t Tx, raw, hash []byte, first, last int64) (Tx, error) {
 	var sentAt time.Time
+	readAt := time.Now()
 	accepted := false
 	for {
 		if !accepted && time.Since(sentAt) > sendAgain {
@@ -165,10 +168,13 @@ func (w wallet) settle(ctx context.Context, t Tx, raw, hash []byte, last int64) 
 				accepted = true
 			case res.Codespace == sdkerrors.RootCodespace && res.Code == sdkerrors.ErrMempoolIsFull.ABCICode():
 			case res.Codespace == sdkerrors.RootCodespace && res.Code == sdkerrors.ErrWrongSequence.ABCICode():
-				if found, done, err := w.look(ctx, t, hash); done {
+				found, done, err := w.read(ctx, t, hash, &first, last)
+				switch {
+				case done:
 					return found, err
+				case err == nil:
+					return t, errSequence
 				}
-				return t, errSequence
 			default:
 				return t, &TxError{Words: Plain(res.RawLog), Fee: types.Uemc(math.ZeroInt())}
 			}
@@ -176,11 +182,20 @@ func (w wallet) settle(ctx context.Context, t Tx, raw, hash []byte, last int64) 
 		if found, done, err := w.look(ctx, t, hash); done {
 			return found, err
 		}
-		if void, err := w.isVoid(ctx, last); err == nil && void {
-			if found, done, err := w.look(ctx, t, hash); done { // it may have been in the very last block
+		if time.Since(readAt) > sendAgain {
+			readAt = time.Now()
+			if found, done, err := w.read(ctx, t, hash, &first, last); done {
 				return found, err
 			}
-			return t, ErrVoid
+		}
+		if void, err := w.isVoid(ctx, last); err == nil && void {
+			found, done, err := w.read(ctx, t, hash, &first, last)
+			switch {
+			case done:
+				return found, err
+			case err == nil:
+				return t, ErrVoid
+			}
 		}
 		if err := sleep(ctx, lookEvery); err != nil {
 			return t, err
@@ -214,18 +229,56 @@ func (w wallet) look(ctx context.Context, t Tx, hash []byte) (_ Tx, done bool, _
 		}
 		return t, false, nil
 	}
-	t.Height = found.Height
-	if found.TxResult.Code != 0 {
-		return t, true, &TxError{Hash: t.Hash, Words: Plain(found.TxResult.Log), Fee: t.Fee}
+	return included(t, found.Height, found.TxResult)
+}
+
+// read looks for the transaction in the blocks, and moves first beyond those that do not hold it. Neither done nor an
+// error means that none does, for certain; with an error the blocks could not be read now.
+func (w wallet) read(ctx context.Context, t Tx, hash []byte, first *int64, last int64) (_ Tx, done bool, _ error) {
+	node, err := w.ctx.GetNode()
+	if err != nil {
+		return t, true, err
 	}
-	t.Response, err = response(found)
+	status, err := node.Status(ctx)
+	if err != nil {
+		return t, false, err
+	}
+	if status.SyncInfo.EarliestBlockHeight > *first {
+		return t, true, fmt.Errorf("whether the transaction is in a block is not known: the chain's node at %s no longer has block %d: use another one with --node", w.ctx.NodeURI, *first)
+	}
+	for *first = max(*first, 1); *first <= min(last, status.SyncInfo.LatestBlockHeight); *first++ {
+		height := *first
+		block, err := node.Block(ctx, &height)
+		if err != nil {
+			return t, false, err
+		}
+		i := block.Block.Txs.IndexByHash(hash)
+		if i < 0 {
+			continue
+		}
+		results, err := node.BlockResults(ctx, &height)
+		if err != nil {
+			return t, false, err
+		}
+		return included(t, height, *results.TxsResults[i])
+	}
+	return t, false, nil
+}
+
+// included is the transaction with what became of it in its block.
+func included(t Tx, height int64, result abci.ExecTxResult) (_ Tx, done bool, err error) {
+	t.Height = height
+	if result.Code != 0 {
+		return t, true, &TxError{Hash: t.Hash, Words: Plain(result.Log), Fee: t.Fee}
+	}
+	t.Response, err = response(result)
 	return t, true, err
 }
 
 // response is the answer to the transaction's one message.
-func response(found *coretypes.ResultTx) ([]byte, error) {
+func response(result abci.ExecTxResult) ([]byte, error) {
 	var data sdk.TxMsgData
-	if err := data.Unmarshal(found.TxResult.Data); err != nil {
+	if err := data.Unmarshal(result.Data); err != nil {
 		return nil, fmt.Errorf("the chain's answer cannot be read: %w", err)
 	}
 	if len(data.MsgResponses) != 1 {

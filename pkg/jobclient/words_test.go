@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/edgematrix/emc/pkg/job"
 )
 
 func TestPlain(t *testing.T) {
@@ -74,4 +76,14 @@ func TestWordsBeginTheirOwnLine(t *testing.T) {
 	c.Say("Ended.")
 	c.Say("Again.")
 	require.Equal(t, "no line end\nEnded.\nAgain.\n", out.String())
+}
+
+// What a worker says of a run is shown, and cannot steer the terminal.
+func TestWorkersMessage(t *testing.T) {
+	var out bytes.Buffer
+	c := &Client{Console: &Console{Words: &out}}
+	c.sayMessage(job.Result{})
+	require.Empty(t, out.String())
+	c.sayMessage(job.Result{Message: "not delivered: \"a\" is a device.\n\x1b[2Jmore"})
+	require.Equal(t, "The worker says: not delivered: \"a\" is a device.  [2Jmore.\n", out.String())
 }

@@ -61,7 +61,7 @@ func (r response) err() error {
 		return nil
 	}
 	retry := time.Duration(min(max(r.RetryMS, 0), 3_600_000)) * time.Millisecond
-	return &Error{Code: r.Code, Message: printable(r.Message), RetryAfter: retry}
+	return &Error{Code: Code(printable(string(r.Code))), Message: printable(r.Message), RetryAfter: retry}
 }
 
 func errorResponse(e *Error) response {

@@ -110,24 +110,12 @@ func (c *chain) genesis(nodes int) (map[string]json.RawMessage, error) {
 		fund(addressOf(k), 1_000_000_000_000)
 	}
 	compute := types.DefaultGenesis()
-	compute.Apps = []types.App{{
-		Id: "charlm", Owner: addressOf(c.keys[0]).String(), Runtime: types.RuntimeWasm, Interface: types.INTERFACE_BATCH,
-		Digest: "abababababababababababababababababababababababababababababababab",
-	}}
 	operator := addressOf(c.keys[0]).String()
+	compute.Apps = []types.App{benchApp(operator)}
 	for i := range nodes {
-		k := key("node", i)
-		n := types.Node{
-			Address: addressOf(k).String(), Pubkey: k.PubKey().Bytes(), Operator: operator, Role: types.ROLE_COMPUTING,
-			Offer: types.Offer{
-				Hardware: types.Hardware{CpuModel: "bench", CpuCores: 16, MemoryBytes: 64 << 30}, Region: "DE", Slots: 4,
-				SlotHourPrice: types.Uemc(sdkmath.NewInt(int64(360_000 + i%1000))), Runtimes: []string{types.RuntimeWasm},
-			},
-			Endpoints: []string{"/ip4/203.0.113.7/tcp/4600"}, Accepting: true, ReportedAt: c.time.Unix(),
-			Stake: sdkmath.ZeroInt(), Deposit: sdkmath.OneInt(), ReservedStake: sdkmath.ZeroInt(), RegisteredAt: c.time.Unix(),
-		}
+		n := benchNode(i, 4, operator, c.time)
 		compute.Nodes = append(compute.Nodes, n)
-		fund(types.NodeDeposit(addressOf(k)), 1)
+		fund(types.NodeDeposit(addressOf(key("node", i))), 1)
 	}
 	state, err := simtestutil.GenesisStateWithValSet(c.app.AppCodec(), c.app.DefaultGenesis(), &cmttypes.ValidatorSet{Validators: valSet.Validators, Proposer: valSet.Proposer}, accounts, balances...)
 	if err != nil {
@@ -135,6 +123,28 @@ func (c *chain) genesis(nodes int) (map[string]json.RawMessage, error) {
 	}
 	state[types.ModuleName] = c.app.AppCodec().MustMarshalJSON(compute)
 	return state, nil
+}
+
+// benchApp is the app that every node serves.
+func benchApp(owner string) types.App {
+	return types.App{
+		Id: "charlm", Owner: owner, Runtime: types.RuntimeWasm, Interface: types.INTERFACE_BATCH,
+		Digest: "abababababababababababababababababababababababababababababababab",
+	}
+}
+
+// benchNode is a node that is online since now.
+func benchNode(i int, slots uint32, operator string, now time.Time) types.Node {
+	k := key("node", i)
+	return types.Node{
+		Address: addressOf(k).String(), Pubkey: k.PubKey().Bytes(), Operator: operator, Role: types.ROLE_COMPUTING,
+		Offer: types.Offer{
+			Hardware: types.Hardware{CpuModel: "bench", CpuCores: 16, MemoryBytes: 64 << 30}, Region: "DE", Slots: slots,
+			SlotHourPrice: types.Uemc(sdkmath.NewInt(int64(360_000 + i%1000))), Runtimes: []string{types.RuntimeWasm},
+		},
+		Endpoints: []string{"/ip4/203.0.113.7/tcp/4600"}, Accepting: true, ReportedAt: now.Unix(),
+		Stake: sdkmath.ZeroInt(), Deposit: sdkmath.OneInt(), ReservedStake: sdkmath.ZeroInt(), RegisteredAt: now.Unix(),
+	}
 }
 
 // block executes and commits one block and tells how much processor time that

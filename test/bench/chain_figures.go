@@ -7,6 +7,7 @@ import (
 
 	sdkmath "cosmossdk.io/math"
 
+	cryptotypes "github.com/cosmos/cosmos-sdk/crypto/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
 
@@ -44,15 +45,21 @@ func chainFigures() ([]Figure, error) {
 	}, nil
 }
 
-func (c *chain) send(i int) sdk.Msg {
-	return banktypes.NewMsgSend(addressOf(c.keys[i]), addressOf(c.keys[(i+1)%senders]), sdk.NewCoins(types.Uemc(sdkmath.OneInt())))
+func (c *chain) send(i int) sdk.Msg { return sendOne(c.keys[i], c.keys[(i+1)%senders]) }
+
+func (c *chain) submit(i int) sdk.Msg { return submitOne(c.keys[i]) }
+
+// sendOne is the smallest transfer there is.
+func sendOne(from, to cryptotypes.PrivKey) sdk.Msg {
+	return banktypes.NewMsgSend(addressOf(from), addressOf(to), sdk.NewCoins(types.Uemc(sdkmath.OneInt())))
 }
 
-func (c *chain) submit(i int) sdk.Msg {
+// submitOne is a job for the cheapest node.
+func submitOne(customer cryptotypes.PrivKey) sdk.Msg {
 	return &types.MsgSubmitJob{
-		Customer: addressOf(c.keys[i]).String(), App: "charlm", MaxSeconds: 600, MaxPrice: types.Uemc(sdkmath.NewInt(1_000_000)),
+		Customer: addressOf(customer).String(), App: "charlm", MaxSeconds: 600, MaxPrice: types.Uemc(sdkmath.NewInt(1_000_000)),
 		Requirements: types.Requirements{MinStake: sdkmath.ZeroInt()},
-		SpecDigest:   bytes.Repeat([]byte{1}, 32), InputsDigest: bytes.Repeat([]byte{2}, 32), AccessKey: c.keys[i].PubKey().Bytes(),
+		SpecDigest:   bytes.Repeat([]byte{1}, 32), InputsDigest: bytes.Repeat([]byte{2}, 32), AccessKey: customer.PubKey().Bytes(),
 	}
 }
 

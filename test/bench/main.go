@@ -25,7 +25,7 @@ type Figure struct {
 func main() {
 	out := flag.String("out", "build/bench.json", "file to write")
 	bin := flag.String("bin", "build", "folder with emcd, emc-worker and charlm.wasm")
-	only := flag.String("only", "", "run one group: chain, wasm or live")
+	only := flag.String("only", "", "run one group: chain, wasm, docker, live or tps")
 	flag.Parse()
 	if err := run(*out, *bin, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -40,7 +40,9 @@ func run(out, bin, only string) error {
 	}{
 		{"chain", func(string) ([]Figure, error) { return chainFigures() }},
 		{"wasm", wasmFigures},
+		{"docker", dockerFigures},
 		{"live", liveFigures},
+		{"tps", tpsFigures},
 	}
 	var figures []Figure
 	for _, g := range groups {

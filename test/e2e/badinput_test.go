@@ -30,7 +30,7 @@ func TestBadCommandLine(t *testing.T) {
 		for verb, args := range map[string][]string{
 			"send":      {"tx", "bank", "send", s.customer.Address, w.Operator, "--", amount},
 			"stake":     {"tx", "compute", "stake", "--", w.Address, amount},
-			"max price": {"job", "run", "--app", guestApp, "--worker", w.Address, "--max-price=" + amount},
+			"max price": {"job", "run", "--app", wasm.app, "--worker", w.Address, "--max-price=" + amount},
 		} {
 			if name == "empty" && verb == "max price" {
 				continue // not giving a price is no mistake
@@ -52,9 +52,9 @@ func TestBadCommandLine(t *testing.T) {
 		"unknown app":    {"job", "run", "--app", "no-such-app"},
 		"empty app":      {"job", "run", "--app", ""},
 		"overlong app":   {"job", "run", "--app", strings.Repeat("a", 500)},
-		"unknown node":   {"job", "run", "--app", guestApp, "--worker", s.customer.Address},
-		"not a node":     {"job", "run", "--app", guestApp, "--worker", "emc1nonsense"},
-		"missing input":  {"job", "run", "--app", guestApp, "--input", filepath.Join(t.TempDir(), "none")},
+		"unknown node":   {"job", "run", "--app", wasm.app, "--worker", s.customer.Address},
+		"not a node":     {"job", "run", "--app", wasm.app, "--worker", "emc1nonsense"},
+		"missing input":  {"job", "run", "--app", wasm.app, "--input", filepath.Join(t.TempDir(), "none")},
 		"unknown job":    {"job", "cancel", strings.Repeat("0", 32)},
 		"bad app digest": {"tx", "compute", "register-app", "app-x", "wasm", "abc", "--interface", "batch"},
 		"empty app id":   {"tx", "compute", "register-app", "", "wasm", strings.Repeat("a", 64), "--interface", "batch"},
@@ -76,6 +76,21 @@ func TestBadCommandLine(t *testing.T) {
 	s.check()
 
 	t.Run("worker settings", func(t *testing.T) { badSettings(t, s) })
+	t.Run("no Engine", func(t *testing.T) { absentEngine(t, s) })
+}
+
+// absentEngine: whoever offers containers without an Engine is told what to do,
+// before anything is registered.
+func absentEngine(t *testing.T, s *stage) {
+	w := s.home("no-engine")
+	w.Env = []string{rig.EnvEngine + "=unix://" + filepath.Join(t.TempDir(), "docker.sock")}
+	said, err := w.Run(s.ctx, "up", "--localnet", s.net.Home, "--runtimes", "wasm,docker")
+	require.Error(t, err)
+	require.Contains(t, said.Out+said.Err, "install Docker Engine")
+	require.NotContains(t, said.Out+said.Err, "MsgRegisterNode")
+	said, err = w.Run(s.ctx, "doctor")
+	require.Error(t, err)
+	require.Contains(t, said.Out+said.Err, "install Docker Engine")
 }
 
 // flagsFirst puts flags before the "--" that protects a negative amount.
@@ -100,6 +115,8 @@ func badSettings(t *testing.T, s *stage) {
 		{"wrong chain id", s.net.ChainID, "emc-other-9", "emc-other-9"},
 		{"unknown key", "[offer]", "[offer]\nprise = \"1emc\"", "prise"},
 		{"bad price", "0.36emc", "0.0000001emc", "0.0000001emc"},
+		{"unknown runtime", `runtimes = ["wasm"]`, `runtimes = ["dokcer"]`, "dokcer"},
+		{"an Engine elsewhere", `host = ""`, `host = "tcp://127.0.0.1:2375"`, "docker.host"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			require.Contains(t, string(good), tc.change)

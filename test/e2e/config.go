@@ -6,18 +6,22 @@ import (
 )
 
 // customers is how many keys with money a network has.
-const customers = 40
+const customers = 64
 
 // purse is what each has, in uemc.
 const purse = 1_000_000_000
 
-// Windows of the test networks, in seconds: long enough for a busy machine,
-// short enough to wait for.
+// Windows of the test networks, in seconds. Those that a test waits out are
+// short, but long enough for a busy machine; the others are longer.
 const (
-	ackWindow    = 8
-	inputWindow  = 10
-	startWindow  = 10
-	acceptWindow = 12
+	ackWindow     = 10
+	inputWindow   = 15
+	startWindow   = 30
+	receiptWindow = 30
+	acceptWindow  = 12
+	// unbonding and missedStart are also seen before they are over.
+	unbonding   = 20
+	missedStart = 10
 )
 
 // config is a config.yml with short windows and many customers.
@@ -51,16 +55,16 @@ genesis:
   app_state:
     compute:
       params:
-        online_seconds: "60"
-        unbonding_seconds: "10"
+        online_seconds: "180"
+        unbonding_seconds: "%d"
         acknowledge_seconds: "%d"
         input_seconds: "%d"
         start_seconds: "%d"
-        receipt_seconds: "10"
+        receipt_seconds: "%d"
         acceptance_seconds: "%d"
         job_retention_seconds: "3600"
-        missed_start_seconds: "5"
-`, ackWindow, inputWindow, startWindow, acceptWindow)
+        missed_start_seconds: "%d"
+`, unbonding, ackWindow, inputWindow, startWindow, receiptWindow, acceptWindow, missedStart)
 	return b.String()
 }
 

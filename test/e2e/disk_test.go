@@ -14,9 +14,10 @@ import (
 
 // The worker's disk fills up in the middle of a job: it says so in words, loses
 // nothing, and goes on when there is room again.
-func TestFullDisk(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, shared)
+func TestFullDisk(t *testing.T) { each(t, fullDisk) }
+
+func fullDisk(t *testing.T, p program) {
+	s := newStage(t, shared).running(p)
 	w := s.home("small")
 	require.NoError(t, os.MkdirAll(w.Home, 0o700))
 	if err := syscall.Mount("tmpfs", w.Home, "tmpfs", 0, roomy+",mode=700"); err != nil {
@@ -28,7 +29,7 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("the small disk stays mounted: %v", err)
 		}
 	})
-	require.NoError(t, w.Up(s.ctx))
+	s.up(w)
 
 	for _, tc := range []struct{ name, verb, ends string }{
 		// What the program writes finds no room: the worker's fault, so the customer pays nothing.
@@ -37,7 +38,8 @@ func TestFullDisk(t *testing.T) {
 		{"result and spool", "think", rig.Completed},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p, id := s.launched(s.order(w, tc.verb, "1000"))
+			s := s.in(t)
+			p, id := s.launched(s.order(w, tc.verb, "2000"))
 			s.said(p, "spinning")
 			require.NoError(t, shrink(w.Home))
 			s.logged(w, "full: free space and the worker goes on", id)
@@ -49,7 +51,7 @@ func TestFullDisk(t *testing.T) {
 			s.check()
 			require.NoError(t, syscall.Mount("tmpfs", w.Home, "tmpfs", syscall.MS_REMOUNT, roomy))
 			_ = s.ended(p)
-			j, err := s.net.WaitClosed(s.ctx, id, minute)
+			j, err := s.net.WaitClosed(s.ctx, id, patience)
 			require.NoError(t, err)
 			require.Equal(t, tc.ends, j.Status, j.Reason)
 			if tc.ends == rig.Failed {

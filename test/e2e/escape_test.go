@@ -17,38 +17,57 @@ import (
 // escape sends a guest that tries to read the worker's key. Whatever it does,
 // no byte of the key may come out.
 func escape(t *testing.T, s *stage, w *rig.Worker) {
-	path := filepath.Join(w.Home, "node_key.json")
-	before, err := os.ReadFile(path)
-	require.NoError(t, err)
-	var file struct {
-		Key string `json:"key"`
-	}
-	require.NoError(t, json.Unmarshal(before, &file))
-	require.NotEmpty(t, file.Key)
-	secrets := [][]byte{[]byte(file.Key), before[:len(before)/2]}
-	for _, decode := range []func(string) ([]byte, error){hex.DecodeString, base64.StdEncoding.DecodeString} {
-		if raw, err := decode(file.Key); err == nil {
-			secrets = append(secrets, raw, []byte(hex.EncodeToString(raw)), []byte(base64.StdEncoding.EncodeToString(raw)))
-		}
-	}
-	require.GreaterOrEqual(t, len(secrets), 4, "the key's form is not the one that this test knows")
-
-	o := s.order(w, "escape", path)
+	k := keyOf(t, w)
+	o := s.order(w, "escape", k.path)
 	o.Output = filepath.Join(t.TempDir(), "out")
 	sum, said, err := s.customer.Run(s.ctx, o)
 	require.NoError(t, err)
 	require.Equal(t, 0, *sum.ExitCode, "the guest reached something")
 	require.Contains(t, said.Err, "nothing was reached")
-	outputs, err := rig.Files(sum.OutputDir)
+	k.kept(t, sum.OutputDir, said.Err)
+	s.check()
+}
+
+// nodeKey is the secret on a worker's machine.
+type nodeKey struct {
+	path    string
+	content []byte
+	forms   [][]byte
+}
+
+func keyOf(t *testing.T, w *rig.Worker) nodeKey {
+	t.Helper()
+	k := nodeKey{path: filepath.Join(w.Home, "node_key.json")}
+	var err error
+	k.content, err = os.ReadFile(k.path)
 	require.NoError(t, err)
-	outputs["the log"] = []byte(said.Err)
-	for name, content := range outputs {
-		for _, secret := range secrets {
-			require.False(t, bytes.Contains(content, secret), "the key is in %s", name)
+	var file struct {
+		Key string `json:"key"`
+	}
+	require.NoError(t, json.Unmarshal(k.content, &file))
+	require.NotEmpty(t, file.Key)
+	k.forms = [][]byte{[]byte(file.Key), k.content[:len(k.content)/2]}
+	for _, decode := range []func(string) ([]byte, error){hex.DecodeString, base64.StdEncoding.DecodeString} {
+		if raw, err := decode(file.Key); err == nil {
+			k.forms = append(k.forms, raw, []byte(hex.EncodeToString(raw)), []byte(base64.StdEncoding.EncodeToString(raw)))
 		}
 	}
-	after, err := os.ReadFile(path)
+	require.GreaterOrEqual(t, len(k.forms), 4, "the key's form is not the one that this test knows")
+	return k
+}
+
+// kept checks that the key is in none of what came out of a job, and as it was.
+func (k nodeKey) kept(t *testing.T, outputs, log string) {
+	t.Helper()
+	files, err := rig.Files(outputs)
 	require.NoError(t, err)
-	require.Equal(t, before, after, "the key is as it was")
-	s.check()
+	files["the log"] = []byte(log)
+	for name, content := range files {
+		for _, form := range k.forms {
+			require.False(t, bytes.Contains(content, form), "the key is in %s", name)
+		}
+	}
+	after, err := os.ReadFile(k.path)
+	require.NoError(t, err)
+	require.Equal(t, k.content, after, "the key is as it was")
 }

@@ -67,7 +67,7 @@ func TestIdentity(t *testing.T) {
 	require.Contains(t, said.Err, "not overwritten")
 	require.NoError(t, second.Start(s.ctx))
 	require.Equal(t, first.Address, second.Address)
-	require.NoError(t, rig.Eventually(s.ctx, minute, "the chain knows the new endpoint", func() (bool, error) {
+	require.NoError(t, rig.Eventually(s.ctx, patience, "the chain knows the new endpoint", func() (bool, error) {
 		n, err := s.net.Node(s.ctx, second.Address)
 		return err == nil && n.Unavailable == "", err
 	}))

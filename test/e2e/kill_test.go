@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,9 +18,11 @@ const spinRounds = "1500"
 
 // The worker is killed by -9 at each step of a job and started again: the job
 // ends paid or refunded, and never twice.
-func TestWorkerKilled(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, shared)
+func TestWorkerKilled(t *testing.T) { each(t, workerKilled) }
+
+func workerKilled(t *testing.T, p program) {
+	s := newStage(t, shared).running(p)
+	untouched := s.strangers()
 	w := s.worker()
 	again := func() {
 		s.Helper()
@@ -31,7 +35,7 @@ func TestWorkerKilled(t *testing.T) {
 		if p != nil {
 			_ = s.ended(p)
 		}
-		j, err := s.net.WaitClosed(s.ctx, id, 2*minute)
+		j, err := s.net.WaitClosed(s.ctx, id, patience)
 		require.NoError(t, err)
 		s.check()
 		if j.Status == rig.Completed {
@@ -44,6 +48,7 @@ func TestWorkerKilled(t *testing.T) {
 	}
 
 	t.Run("scheduled", func(t *testing.T) {
+		s := s.in(t)
 		w.Kill()
 		p, id := s.launched(s.order(w, "echo", "x"))
 		again()
@@ -51,6 +56,7 @@ func TestWorkerKilled(t *testing.T) {
 	})
 	s.online(w)
 	t.Run("inputs arriving", func(t *testing.T) {
+		s := s.in(t)
 		o := s.input(s.order(w, "echo", "x"), "big", bytes.Repeat([]byte("x"), 96<<20))
 		p, id := s.launched(o)
 		s.said(p, "Uploading 25")
@@ -60,6 +66,7 @@ func TestWorkerKilled(t *testing.T) {
 	})
 	s.online(w)
 	t.Run("ready", func(t *testing.T) {
+		s := s.in(t)
 		p, id := s.launched(s.order(w, "spin", spinRounds))
 		s.said(p, "Node "+w.Address+" has")
 		w.Kill()
@@ -68,16 +75,39 @@ func TestWorkerKilled(t *testing.T) {
 	})
 	s.online(w)
 	t.Run("running", func(t *testing.T) {
+		s := s.in(t)
 		p, id := s.launched(s.order(w, "spin", spinRounds))
 		s.said(p, "spinning")
 		w.Kill()
+		gone := s.abandoned(w)
 		again()
+		gone(t)
 		j := over(t, p, id)
 		require.Equal(t, rig.Completed, j.Status, j.Reason)
 		require.NoError(t, p.Err(), "the customer's command went through it")
 	})
 	s.online(w)
+	if p == docker {
+		t.Run("swept by hand", func(t *testing.T) {
+			s := s.in(t)
+			p, id := s.launched(s.order(w, "spin", spinRounds))
+			s.said(p, "spinning")
+			w.Kill()
+			said, err := w.Run(s.ctx, "sweep", "--dry-run", "--grace", "0s")
+			require.NoError(t, err)
+			require.Contains(t, said.Out, "would be removed")
+			gone := s.abandoned(w)
+			_, err = w.Run(s.ctx, "sweep", "--grace", "0s")
+			require.NoError(t, err)
+			gone(t)
+			again()
+			j := over(t, p, id)
+			require.Equal(t, rig.Completed, j.Status, j.Reason)
+		})
+		s.online(w)
+	}
 	t.Run("finished, before the receipt", func(t *testing.T) {
+		s := s.in(t)
 		p, id := s.launched(s.order(w, "spin", "100"))
 		s.logged(w, "run ended", id)
 		w.Kill()
@@ -87,9 +117,10 @@ func TestWorkerKilled(t *testing.T) {
 	})
 	s.online(w)
 	t.Run("after the receipt", func(t *testing.T) {
+		s := s.in(t)
 		sum, _, err := s.customer.Submit(s.ctx, s.order(w, "echo", "x"))
 		require.NoError(t, err)
-		_, err = s.net.WaitJob(s.ctx, sum.Job, minute, rig.Finished)
+		_, err = s.net.WaitJob(s.ctx, sum.Job, patience, rig.Finished)
 		require.NoError(t, err)
 		w.Kill()
 		again()
@@ -100,12 +131,66 @@ func TestWorkerKilled(t *testing.T) {
 	})
 	s.settle()
 	require.NoError(t, w.Stop(), "after all that it still stops as it should")
+	s.tidyUp()
+	untouched(t)
+}
+
+// strangers starts containers that are not the worker's in its Engine. What it
+// returns checks that nothing was done to them.
+func (s *stage) strangers() (untouched func(*testing.T)) {
+	s.Helper()
+	if s.program != docker {
+		return func(*testing.T) {}
+	}
+	image, err := s.engine.Load(s.ctx, docker.file)
+	require.NoError(s, err)
+	var ids []string
+	// Another worker's, with all that a worker's container has.
+	another := map[string]string{rig.OwnerLabel: s.customer.Address}
+	for _, name := range []string{"task", "run", "role", "created"} {
+		another[rig.LabelPrefix+name] = "1"
+	}
+	for _, labels := range []map[string]string{{}, {"app": "mine"}, another} {
+		id, err := s.engine.Launch(s.ctx, image, labels, "sleep", "0")
+		require.NoError(s, err)
+		s.Cleanup(func() { require.NoError(s, s.engine.Remove(context.WithoutCancel(s.ctx), id)) })
+		ids = append(ids, id)
+	}
+	return func(t *testing.T) {
+		t.Helper()
+		for _, id := range ids {
+			state, err := s.engine.State(s.ctx, id)
+			require.NoError(t, err)
+			require.Equal(t, "running", state, "a container that is not the worker's")
+		}
+	}
+}
+
+// abandoned notes the containers that a killed worker left running. What it
+// returns waits until each of them is gone: the job is run again, not twice.
+func (s *stage) abandoned(w *rig.Worker) (gone func(*testing.T)) {
+	s.Helper()
+	if s.program != docker {
+		return func(*testing.T) {}
+	}
+	left, err := s.engine.Containers(s.ctx, rig.OwnerLabel+"="+w.Address)
+	require.NoError(s, err)
+	require.NotEmpty(s, left, "a container outlives its worker")
+	return func(t *testing.T) {
+		t.Helper()
+		for _, c := range left {
+			require.NoError(t, rig.Eventually(s.ctx, patience, "container "+c.ID+" is removed", func() (bool, error) {
+				state, err := s.engine.State(s.ctx, c.ID)
+				return errors.Is(err, rig.ErrNotFound), errors.Join(fmt.Errorf("it is %s", state), err)
+			}))
+		}
+	}
 }
 
 // online waits until the chain would give the worker a job again.
 func (s *stage) online(w *rig.Worker) {
 	s.Helper()
-	require.NoError(s, rig.Eventually(s.ctx, minute, "the node takes work", func() (bool, error) {
+	require.NoError(s, rig.Eventually(s.ctx, patience, "the node takes work", func() (bool, error) {
 		n, err := s.net.Node(s.ctx, w.Address)
 		return err == nil && n.Online && n.Unavailable == "", err
 	}))
@@ -114,7 +199,7 @@ func (s *stage) online(w *rig.Worker) {
 // logged waits until the worker's log has a line with all the words.
 func (s *stage) logged(w *rig.Worker, words ...string) {
 	s.Helper()
-	require.NoError(s, rig.Eventually(s.ctx, minute, "the worker's log says "+strings.Join(words, ", "), func() (bool, error) {
+	require.NoError(s, rig.Eventually(s.ctx, patience, "the worker's log says "+strings.Join(words, ", "), func() (bool, error) {
 		for line := range strings.Lines(w.Log()) {
 			all := true
 			for _, word := range words {
@@ -131,24 +216,38 @@ func (s *stage) logged(w *rig.Worker, words ...string) {
 // The chain is killed in the middle of a job and started again.
 func TestChainKilled(t *testing.T) {
 	t.Parallel()
-	s := own(t)
-	w := s.worker()
-	p, id := s.launched(s.order(w, "spin", spinRounds))
-	s.said(p, "spinning")
-	s.check()
-	s.net.Kill()
-	select { // long enough for worker and customer to notice
-	case <-time.After(3 * time.Second):
-	case <-p.Done():
+	stages := []*stage{own(t)}
+	net := stages[0].net
+	if noEngine == nil {
+		stages = append(stages, newStage(t, stages[0].site).running(docker))
 	}
-	require.NoError(t, s.net.Start(s.ctx))
-	s.check()
-	_ = s.ended(p)
-	j, err := s.net.WaitClosed(s.ctx, id, 2*minute)
-	require.NoError(t, err)
-	require.Equal(t, rig.Completed, j.Status, j.Reason)
-	s.settle()
-	n, err := s.net.Node(s.ctx, w.Address)
-	require.NoError(t, err)
-	require.EqualValues(t, 1, n.Reputation.Completed)
+	workers, customers, ids := []*rig.Worker{}, []*rig.Process{}, []string{}
+	for _, s := range stages {
+		w := s.worker()
+		p, id := s.launched(s.order(w, "spin", "3000"))
+		workers, customers, ids = append(workers, w), append(customers, p), append(ids, id)
+	}
+	for i, s := range stages {
+		s.said(customers[i], "spinning")
+	}
+	stages[0].check()
+	net.Kill()
+	for i, s := range stages {
+		s.logged(workers[i], "the chain's node does not answer")
+	}
+	require.NoError(t, net.Start(t.Context()))
+	stages[0].check()
+	for i, s := range stages {
+		_ = s.ended(customers[i])
+		j, err := net.WaitClosed(s.ctx, ids[i], patience)
+		require.NoError(t, err)
+		require.Equal(t, rig.Completed, j.Status, j.Reason)
+		s.settle()
+		n, err := net.Node(s.ctx, workers[i].Address)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n.Reputation.Completed)
+	}
+	if noEngine != nil {
+		t.Run("docker", needsEngine)
+	}
 }

@@ -35,11 +35,11 @@ func submitByHand(t *testing.T, s *stage, w *rig.Worker, content []byte) handmad
 	require.NoError(t, err)
 	access, pub, err := transfer.NewAccessKey()
 	require.NoError(t, err)
-	digest, err := rig.Digest(guest)
+	digest, err := rig.Digest(s.program.file)
 	require.NoError(t, err)
 	h := handmade{salt: salt, access: access, input: transfer.BytesSource(content)}
 	spec := job.Spec{
-		Version: job.SpecVersion, ChainID: s.net.ChainID, App: guestApp, AppDigest: digest, Args: []string{"echo", "x"}, Env: []string{},
+		Version: job.SpecVersion, ChainID: s.net.ChainID, App: s.program.app, AppDigest: digest, Args: []string{"echo", "x"}, Env: []string{},
 		Inputs: []job.File{h.input.File("data")}, Limits: job.DefaultLimits(), MaxSeconds: 30,
 	}
 	h.spec, err = job.MarshalSpec(spec)
@@ -49,7 +49,7 @@ func submitByHand(t *testing.T, s *stage, w *rig.Worker, content []byte) handmad
 	b64 := base64.StdEncoding.EncodeToString
 	known, err := s.net.CustomerJobs(s.ctx, s.customer.Address, 0)
 	require.NoError(t, err)
-	_, err = s.net.Tx(s.ctx, s.customer.Key, "compute", "submit-job", guestApp, "--node-address", w.Address,
+	_, err = s.net.Tx(s.ctx, s.customer.Key, "compute", "submit-job", s.program.app, "--node-address", w.Address,
 		"--max-seconds", strconv.FormatInt(spec.MaxSeconds, 10), "--max-price", "0.01emc",
 		"--spec-digest", b64(job.SpecDigest(salt, h.spec).Bytes()), "--inputs-digest", b64(inputs.Bytes()), "--access-key", b64(pub[:]))
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func liar(t *testing.T, s *stage, w *rig.Worker) {
 	h := submitByHand(t, s, w, truth)
 	c := h.dial(t, s, w)
 
-	artifact, err := transfer.FileSource(guest)
+	artifact, err := transfer.FileSource(s.program.file)
 	require.NoError(t, err)
 	lying := h.input
 	lying.Open = func() (io.ReadSeekCloser, error) { return nopCloser{bytes.NewReader(lie)}, nil }
@@ -102,7 +102,7 @@ func liar(t *testing.T, s *stage, w *rig.Worker) {
 		return err
 	}))
 
-	j, err := s.net.WaitClosed(s.ctx, h.id, minute)
+	j, err := s.net.WaitClosed(s.ctx, h.id, patience)
 	require.NoError(t, err)
 	require.Equal(t, rig.Expired, j.Status, j.Reason)
 	require.EqualValues(t, reservationFee, j.Paid.Amount)

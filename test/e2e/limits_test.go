@@ -16,11 +16,13 @@ func limits(t *testing.T, s *stage, w *rig.Worker) {
 		flags                   []string
 	}{
 		{"deadline", "spin", "0", "deadline", []string{"--max-time", "3s"}},
-		{"memory", "alloc", "200", "memory", []string{"--memory", "64MiB"}},
+		// What a container may write to its output is in memory, too.
+		{"memory", "alloc", "200", "memory", []string{"--memory", "64MiB", "--max-output", "8MiB"}},
 		{"output bytes", "write", "8000000", "output", []string{"--max-output", "1MiB"}},
 		{"inodes", "files", "100", "output", []string{"--max-output-files", "10"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			s := s.in(t)
 			o := s.order(w, tc.verb, tc.arg, tc.flags...)
 			o.Output = t.TempDir() + "/out"
 			sum, said, err := s.customer.Run(s.ctx, o)
@@ -37,6 +39,7 @@ func limits(t *testing.T, s *stage, w *rig.Worker) {
 		})
 	}
 	t.Run("price below the quote", func(t *testing.T) {
+		s := s.in(t)
 		before, err := s.net.Open(s.ctx, s.customer.Address)
 		require.NoError(t, err)
 		_, said, err := s.customer.Run(s.ctx, s.order(w, "echo", "x", "--max-price", "0.0001emc"))

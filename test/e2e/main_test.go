@@ -18,15 +18,27 @@ const EnvBinaries = "EMC_E2E_BIN"
 // What the tests share; set by TestMain before any test runs.
 var (
 	binaries rig.Binaries
-	guest    string
+	// wasm and docker are the guest for each runtime.
+	wasm, docker program
+	// engine is the Docker Engine, noEngine why there is none.
+	engine   *rig.Engine
+	noEngine error
 	shared   *site
 )
+
+// sideBySide is how many tests run at once: they wait for blocks and windows
+// more than they compute.
+const sideBySide = "6"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if testing.Short() {
 		fmt.Println("the black-box tests are left out under -short; `make test-e2e` runs them")
 		os.Exit(0)
+	}
+	if err := spread(); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
 	}
 	code, err := run(m)
 	if err != nil {
@@ -61,10 +73,10 @@ func run(m *testing.M) (code int, err error) {
 	if err := binaries.Check(); err != nil {
 		return 1, err
 	}
-	guest = filepath.Join(dir, "guest.wasm")
-	if err := rig.BuildGuest(ctx, root, guest, "./test/e2e/guest"); err != nil {
+	if err := pack(ctx, root, dir); err != nil {
 		return 1, err
 	}
+	defer forget(ctx)
 	if shared, err = newSite(ctx, filepath.Join(dir, "shared")); err != nil {
 		return 1, err
 	}
@@ -74,4 +86,14 @@ func run(m *testing.M) (code int, err error) {
 		}
 	}()
 	return m.Run(), nil
+}
+
+// spread sets how many tests run at once, unless the command line does.
+func spread() error {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if given {
+		return nil
+	}
+	return flag.Set("test.parallel", sideBySide)
 }

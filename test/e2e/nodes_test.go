@@ -15,10 +15,11 @@ const deposit = 1_000_000
 
 // Two workers: the cheaper one is chosen, drains, comes back, retires; the next
 // job goes to the other.
-func TestCheaperThenRetired(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, shared)
-	const region = "FJ" // the test's own market on the shared network
+func TestCheaperThenRetired(t *testing.T) { each(t, cheaperThenRetired) }
+
+func cheaperThenRetired(t *testing.T, p program) {
+	s := newStage(t, shared).running(p)
+	region := market(p, "FJ", "WS")
 	dear := s.worker("--price", "0.72emc", "--region", region)
 	cheap := s.worker("--price", "0.36emc", "--region", region, "--stake", "10emc")
 	runs := func(on *rig.Worker) {
@@ -43,7 +44,7 @@ func TestCheaperThenRetired(t *testing.T) {
 	// With work running it stays, and says why.
 	sum, _, err := s.customer.Submit(s.ctx, s.order(cheap, "spin", "0"))
 	require.NoError(t, err)
-	_, err = s.net.WaitJob(s.ctx, sum.Job, minute, rig.Running)
+	_, err = s.net.WaitJob(s.ctx, sum.Job, patience, rig.Running)
 	require.NoError(t, err)
 	owner := []string{"--from", "operator", "--keyring-backend", "test", "--keyring-home", cheap.Home}
 	refused, err := cheap.Run(s.ctx, append([]string{"retire"}, owner...)...)
@@ -54,7 +55,7 @@ func TestCheaperThenRetired(t *testing.T) {
 	s.check()
 	_, err = s.net.Emcd(s.ctx, "job", "cancel", sum.Job, "--from", s.customer.Key, "--keyring-backend", "test", "--yes")
 	require.NoError(t, err)
-	_, err = s.net.WaitClosed(s.ctx, sum.Job, minute)
+	_, err = s.net.WaitClosed(s.ctx, sum.Job, patience)
 	require.NoError(t, err)
 	s.settle()
 
@@ -69,7 +70,7 @@ func TestCheaperThenRetired(t *testing.T) {
 	require.NoError(t, s.net.Expect(s.ctx, till, deposit))
 	require.False(t, s.granted(cheap), "the fee grant is revoked")
 	runs(dear)
-	require.NoError(t, rig.Eventually(s.ctx, minute, "the stake has come back", func() (bool, error) {
+	require.NoError(t, rig.Eventually(s.ctx, patience, "the stake has come back", func() (bool, error) {
 		got, err := s.net.Since(s.ctx, till)
 		return got == deposit+10_000_000, errors.Join(err, fmt.Errorf("%d uemc", got))
 	}))
@@ -78,7 +79,7 @@ func TestCheaperThenRetired(t *testing.T) {
 
 func (s *stage) accepting(w *rig.Worker, want bool) {
 	s.Helper()
-	require.NoError(s, rig.Eventually(s.ctx, minute, fmt.Sprintf("accepting is %t", want), func() (bool, error) {
+	require.NoError(s, rig.Eventually(s.ctx, patience, fmt.Sprintf("accepting is %t", want), func() (bool, error) {
 		n, err := s.net.Node(s.ctx, w.Address)
 		return n.Accepting == want, err
 	}))
@@ -95,32 +96,42 @@ func (s *stage) granted(w *rig.Worker) bool {
 	return len(answer.Allowances) > 0
 }
 
+// market is the region of a test's own workers on the shared network: another
+// one for each runtime, since a worker that runs containers runs wasm, too.
+func market(p program, forWasm, forDocker string) string {
+	if p == docker {
+		return forDocker
+	}
+	return forWasm
+}
+
 // A worker that is registered and never starts a job: the job goes to the
 // second one, or is refunded when there is none.
-func TestWorkerNeverStarts(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, shared)
-	const region = "TV"
+func TestWorkerNeverStarts(t *testing.T) { each(t, workerNeverStarts) }
+
+func workerNeverStarts(t *testing.T, p program) {
+	s := newStage(t, shared).running(p)
+	region := market(p, "TV", "TO")
 	dead := s.worker("--price", "0.36emc", "--region", region)
 	alive := s.worker("--price", "0.72emc", "--region", region)
 
 	dead.Process().Pause()
-	sum, _, err := s.customer.Run(s.ctx, s.order(nil, "echo", "x", "--region", region, "--max-price", "1emc"))
+	process, id := s.launched(s.order(nil, "echo", "x", "--region", region, "--max-price", "1emc"))
+	require.NoError(t, rig.Eventually(s.ctx, patience, "a node that missed a start gets no job for a while", func() (bool, error) {
+		n, err := s.net.Node(s.ctx, dead.Address)
+		return n.Reputation.Missed == 1 && n.Unavailable != "", errors.Join(fmt.Errorf("%d missed: %q", n.Reputation.Missed, n.Unavailable), err)
+	}))
+	require.NoError(t, s.ended(process))
+	j, err := s.net.Job(s.ctx, id)
 	require.NoError(t, err)
-	require.Equal(t, alive.Address, sum.Node)
-	j, err := s.net.Job(s.ctx, sum.Job)
-	require.NoError(t, err)
+	require.Equal(t, alive.Address, j.Node)
 	require.Equal(t, []string{dead.Address}, j.TriedNodes)
-	n, err := s.net.Node(s.ctx, dead.Address)
-	require.NoError(t, err)
-	require.EqualValues(t, 1, n.Reputation.Missed)
-	require.NotEmpty(t, n.Unavailable, "a node that missed a start gets no job for a while")
 	s.check()
 
 	// Named alone: refunded in full.
-	require.NoError(t, rig.Eventually(s.ctx, minute, "the suspension is over", func() (bool, error) {
+	require.NoError(t, rig.Eventually(s.ctx, patience, "the suspension is over", func() (bool, error) {
 		n, err := s.net.Node(s.ctx, dead.Address)
-		return n.Unavailable == "", fmt.Errorf("%s %w", n.Unavailable, err)
+		return n.Unavailable == "", errors.Join(errors.New(n.Unavailable), err)
 	}))
 	sum, said, err := s.customer.Run(s.ctx, s.order(dead, "echo", "x"))
 	require.Error(t, err)

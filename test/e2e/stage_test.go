@@ -15,8 +15,9 @@ import (
 	"github.com/edgematrix/emc/test/e2e/rig"
 )
 
-// minute bounds what a person would not wait for, on a busy machine.
-const minute = time.Minute
+// patience bounds every wait for something that ought to happen soon: a machine
+// may be very busy, and a test that fails takes its time.
+const patience = 3 * time.Minute
 
 // site is a network that tests may share: each brings its own customers and
 // workers, and names its worker in every job.
@@ -26,9 +27,6 @@ type site struct {
 	dir   string
 	next  atomic.Int32
 }
-
-// guestApp is the id under which the guest program is registered.
-const guestApp = "guest"
 
 func newSite(ctx context.Context, dir string) (*site, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -45,8 +43,11 @@ func newSite(ctx context.Context, dir string) (*site, error) {
 	s := &site{net: net, dir: dir}
 	if s.money, err = rig.NewMoney(ctx, net); err == nil {
 		var owner rig.Customer
-		if owner, err = rig.NewCustomer(ctx, net, "owner"); err == nil {
-			_, err = owner.RegisterApp(ctx, guestApp, guest)
+		owner, err = rig.NewCustomer(ctx, net, "owner")
+		for _, p := range []program{wasm, docker} {
+			if err == nil {
+				_, err = owner.RegisterFor(ctx, p.runtime, p.app, p.file)
+			}
 		}
 	}
 	if err != nil {
@@ -60,6 +61,9 @@ func newSite(ctx context.Context, dir string) (*site, error) {
 type stage struct {
 	*testing.T
 	*site
+	// program is what the customer runs, engine where its containers run.
+	program  program
+	engine   *rig.Engine
 	ctx      context.Context
 	customer rig.Customer
 	purse    rig.Account
@@ -67,10 +71,10 @@ type stage struct {
 	tills    map[string]rig.Account // by operator
 }
 
-// newStage gives a test a customer of its own on a network.
+// newStage gives a test a customer of its own on a network, who runs wasm.
 func newStage(t *testing.T, on *site) *stage {
 	t.Helper()
-	s := &stage{T: t, site: on, ctx: t.Context(), tills: map[string]rig.Account{}}
+	s := &stage{T: t, site: on, program: wasm, engine: engine, ctx: t.Context(), tills: map[string]rig.Account{}}
 	i := on.next.Add(1) - 1
 	require.Less(t, int(i), customers, "the network has no further customer; raise the constant")
 	var err error
@@ -80,6 +84,13 @@ func newStage(t *testing.T, on *site) *stage {
 	require.NoError(t, err)
 	on.money.Watch(s.customer.Address)
 	return s
+}
+
+// in is the stage for a test's part, which fails by itself.
+func (s *stage) in(t *testing.T) *stage {
+	part := *s
+	part.T = t
+	return &part
 }
 
 // own gives a test a network of its own.
@@ -100,11 +111,17 @@ func own(t *testing.T) *stage {
 func (s *stage) worker(flags ...string) *rig.Worker {
 	s.Helper()
 	w := s.home(fmt.Sprintf("worker%d", len(s.workers)))
-	require.NoError(s, w.Up(s.ctx, flags...))
+	s.up(w, flags...)
+	return w
+}
+
+// up brings a worker from nothing to ready and opens its operator's books.
+func (s *stage) up(w *rig.Worker, flags ...string) {
+	s.Helper()
+	require.NoError(s, w.Up(s.ctx, append(s.program.serving(), flags...)...))
 	till, err := s.net.Open(s.ctx, w.Operator)
 	require.NoError(s, err)
 	s.tills[w.Operator] = till
-	return w
 }
 
 // home names a worker's home, whose daemon dies with the test.
@@ -123,8 +140,8 @@ func (s *stage) home(name string) *rig.Worker {
 // order is a job for the guest on a worker; nil takes whoever is cheapest.
 func (s *stage) order(on *rig.Worker, verb, arg string, flags ...string) rig.Order {
 	o := rig.Order{
-		App: guestApp, AppFile: guest, Args: []string{verb, arg}, Output: filepath.Join(s.TempDir(), "out"),
-		Flags: append([]string{"--max-time", "60s", "--memory", "256MiB"}, flags...),
+		App: s.program.app, AppFile: s.program.file, Args: []string{verb, arg}, Output: filepath.Join(s.TempDir(), "out"),
+		Flags: append([]string{"--max-time", "3m", "--memory", "256MiB"}, flags...),
 	}
 	if on != nil {
 		o.Flags = append(o.Flags, "--worker", on.Address)
@@ -152,7 +169,7 @@ func (s *stage) check() {
 func (s *stage) settle() {
 	s.Helper()
 	var jobs []rig.Job
-	require.NoError(s, rig.Eventually(s.ctx, 2*minute, "every job is closed", func() (bool, error) {
+	require.NoError(s, rig.Eventually(s.ctx, patience, "every job is closed", func() (bool, error) {
 		var err error
 		if jobs, err = s.net.CustomerJobs(s.ctx, s.customer.Address, 0); err != nil {
 			return false, err
@@ -175,6 +192,7 @@ func (s *stage) settle() {
 	for operator, till := range s.tills {
 		require.NoError(s, s.net.Expect(s.ctx, till, earned[operator]), "the operator's books")
 	}
+	s.tidyUp()
 }
 
 // launched starts `emcd job run` beside the test and waits for the job's id.
@@ -188,7 +206,7 @@ func (s *stage) launched(o rig.Order) (*rig.Process, string) {
 			s.Logf("the customer's command said:\n%s", rig.Tail(p.Output(), 30))
 		}
 	})
-	ctx, cancel := context.WithTimeout(s.ctx, minute)
+	ctx, cancel := context.WithTimeout(s.ctx, patience)
 	defer cancel()
 	line, err := p.WaitLine(ctx, "Job ")
 	require.NoError(s, err)
@@ -198,7 +216,7 @@ func (s *stage) launched(o rig.Order) (*rig.Process, string) {
 // said waits for a line of a program.
 func (s *stage) said(p *rig.Process, prefix string) {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.ctx, minute)
+	ctx, cancel := context.WithTimeout(s.ctx, patience)
 	defer cancel()
 	_, err := p.WaitLine(ctx, prefix)
 	require.NoError(s, err)
@@ -210,7 +228,7 @@ func (s *stage) ended(p *rig.Process) error {
 	select {
 	case <-p.Done():
 		return p.Err()
-	case <-time.After(2 * minute):
+	case <-time.After(patience):
 		s.Fatalf("it does not end:\n%s", rig.Tail(p.Output(), 30))
 		return nil
 	}

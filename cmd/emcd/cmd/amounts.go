@@ -58,6 +58,9 @@ func normalizeAmounts(cmd *cobra.Command, args []string) error {
 			return err
 		}
 	}
+	if isSetting(cmd) {
+		return nil
+	}
 	for i, arg := range args {
 		if !amount.Looks(arg) && !namedAmount(cmd, i, len(args)) {
 			continue

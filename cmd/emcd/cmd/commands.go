@@ -3,8 +3,6 @@ package cmd
 import (
 	"github.com/spf13/cobra"
 
-	confixcmd "cosmossdk.io/tools/confix/cmd"
-
 	"github.com/cosmos/cosmos-sdk/client"
 	"github.com/cosmos/cosmos-sdk/client/debug"
 	"github.com/cosmos/cosmos-sdk/client/flags"
@@ -32,16 +30,21 @@ func addCommands(root *cobra.Command, chain *app.App, clientCtx client.Context) 
 		txCmd(),
 		keys.Commands(),
 		debug.Cmd(),
-		confixcmd.ConfigCommand(),
+		configCmd(),
 		pruning.Cmd(newApp, home),
 		snapshot.Cmd(newApp),
 		server.StatusCommand(),
 	)
-	server.AddCommandsWithStartCmdOptions(root, home, newApp, exportApp, server.StartCmdOptions{})
+	export := &exporter{}
+	server.AddCommandsWithStartCmdOptions(root, home, newApp, export.app, server.StartCmdOptions{})
 	for _, cmd := range root.Commands() {
+		if cmd.Name() == "export" {
+			export.timed(cmd)
+		}
 		switch cmd.Name() {
 		case "start", "export", "rollback", "prune", "snapshots":
 			needGenesis(cmd)
+			sayWhyNotLoaded(cmd)
 		}
 	}
 }

@@ -1,18 +1,15 @@
 package cmd
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
 	dbm "github.com/cosmos/cosmos-db"
-	"github.com/spf13/cast"
 	"github.com/spf13/cobra"
 
 	"cosmossdk.io/log/v2"
 
 	"github.com/cosmos/cosmos-sdk/client"
-	"github.com/cosmos/cosmos-sdk/client/flags"
 	"github.com/cosmos/cosmos-sdk/server"
 	servertypes "github.com/cosmos/cosmos-sdk/server/types"
 	genutilcli "github.com/cosmos/cosmos-sdk/x/genutil/client/cli"
@@ -26,21 +23,26 @@ func newApp(logger log.Logger, db dbm.DB, appOpts servertypes.AppOptions) server
 	return app.New(logger, db, true, appOpts, server.DefaultBaseappOptions(appOpts)...)
 }
 
-// exportApp writes the state at a height; -1 is the last.
-func exportApp(
-	logger log.Logger, db dbm.DB, height int64, forZeroHeight bool, jailAllowed []string,
-	appOpts servertypes.AppOptions, modules []string,
-) (servertypes.ExportedApp, error) {
-	if cast.ToString(appOpts.Get(flags.FlagHome)) == "" {
-		return servertypes.ExportedApp{}, errors.New("the application's home is not set: give --home")
-	}
-	chain := app.New(logger, db, height == -1, appOpts, server.DefaultBaseappOptions(appOpts)...)
-	if height != -1 {
-		if err := chain.LoadHeight(height); err != nil {
-			return servertypes.ExportedApp{}, fmt.Errorf("load height %d (it may have been pruned): %w", height, err)
+// sayWhyNotLoaded turns the panic of a binary that does not fit the state into
+// the command's error: a stack trace would hide the words.
+func sayWhyNotLoaded(cmd *cobra.Command) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+			defer func() {
+				switch cause := recover().(type) {
+				case nil:
+				case *app.LoadError:
+					err = cause
+				default:
+					panic(cause)
+				}
+			}()
+			return run(cmd, args)
 		}
 	}
-	return chain.ExportAppStateAndValidators(forZeroHeight, jailAllowed, modules)
+	for _, sub := range cmd.Commands() {
+		sayWhyNotLoaded(sub)
+	}
 }
 
 // needGenesis makes cmd and its subcommands say what to do in a home without a

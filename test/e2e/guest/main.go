@@ -1,27 +1,28 @@
-// Command guest is the program that the black-box tests send as a job. Its
-// first argument says what it does, good or hostile.
+// Command guest is the program that the black-box tests send as a job, to the
+// wasm runtime or in a container. Its first argument says what it does, good or
+// hostile.
 package main
 
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
 )
 
-var verbs = map[string]func(arg string) error{
-	"echo":   echo,
-	"exit":   exit,
-	"spin":   spin,
-	"think":  think,
-	"alloc":  alloc,
-	"write":  write,
-	"files":  files,
-	"escape": escape,
-}
-
 func main() {
+	verbs := map[string]func(arg string) error{
+		"echo":  echo,
+		"exit":  exit,
+		"spin":  spin,
+		"think": think,
+		"alloc": alloc,
+		"write": write,
+		"files": files,
+	}
+	maps.Copy(verbs, hostile())
 	if len(os.Args) != 3 || verbs[os.Args[1]] == nil {
 		fmt.Println("usage: guest VERB ARGUMENT")
 		os.Exit(2)

@@ -14,7 +14,7 @@ import (
 )
 
 // FitTimeout bounds how long the index of transactions may lag behind.
-const FitTimeout = 5 * time.Second
+const FitTimeout = 20 * time.Second
 
 // CommandTimeout bounds a command that a person would type and wait for.
 const CommandTimeout = 3 * time.Minute

@@ -90,6 +90,7 @@ type Node struct {
 	Offer         struct {
 		Slots         Int  `json:"slots"`
 		SlotHourPrice Coin `json:"slot_hour_price"`
+		Isolation     Int  `json:"isolation"`
 	} `json:"offer"`
 	Reputation struct {
 		Completed Int `json:"jobs_completed"`

@@ -21,7 +21,7 @@ var sound = ledger{supply: 1000, stakes: 70, unbonding: 20, escrow: 60, reserved
 func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	job := fmt.Sprintf(`{"id":"j1","node":"n1","customer":"c1","status":%q,"max_price":{"amount":"60"},"paid":{"amount":"%d"},"refunded":{"amount":"50"}}`, l.status, l.paid)
 	answers := map[string]string{
-		"/cosmos/base/tendermint/v1beta1/blocks/latest": `{"block":{"header":{"height":"7"}}}`,
+		"/cosmos/auth/v1beta1/params":                   `{}`,
 		"/cosmos/auth/v1beta1/module_accounts/compute":  `{"account":{"base_account":{"address":"stakes"}}}`,
 		"/cosmos/bank/v1beta1/supply/by_denom":          fmt.Sprintf(`{"amount":{"amount":"%d"}}`, l.supply),
 		"/cosmos/bank/v1beta1/balances/stakes/by_denom": fmt.Sprintf(`{"balance":{"amount":"%d"}}`, l.stakes),
@@ -32,6 +32,7 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"/emc/compute/v1/nodes/n1/jobs":                 `{"jobs":[` + job + `]}`,
 	}
 	if body, ok := answers[r.URL.Path]; ok {
+		w.Header().Set("Grpc-Metadata-X-Cosmos-Block-Height", "7")
 		_, _ = w.Write([]byte(body))
 		return
 	}

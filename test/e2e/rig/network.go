@@ -42,6 +42,11 @@ func StartNetwork(ctx context.Context, bin Binaries, home, config string) (*Netw
 	return n, n.Start(ctx)
 }
 
+// Connect describes a network that somebody else runs, with the keys of a home.
+func Connect(bin Binaries, home string, info Info) *Network {
+	return &Network{Bin: bin, Home: home, Info: info, keys: map[string]*sync.Mutex{}}
+}
+
 // Start starts the network where it was stopped or killed.
 func (n *Network) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, StartTimeout)

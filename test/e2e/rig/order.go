@@ -106,11 +106,16 @@ func (c Customer) Launch(log string, o Order) (*Process, error) {
 
 // RegisterApp adds a wasm program to the registry.
 func (c Customer) RegisterApp(ctx context.Context, id, file string) (Transaction, error) {
+	return c.RegisterFor(ctx, "wasm", id, file)
+}
+
+// RegisterFor adds a program for a runtime to the registry.
+func (c Customer) RegisterFor(ctx context.Context, runtime, id, file string) (Transaction, error) {
 	digest, err := Digest(file)
 	if err != nil {
 		return Transaction{}, err
 	}
-	return c.Net.Tx(ctx, c.Key, "compute", "register-app", id, "wasm", digest, "--interface", "batch", "--comparison", "exact")
+	return c.Net.Tx(ctx, c.Key, "compute", "register-app", id, runtime, digest, "--interface", "batch", "--comparison", "exact")
 }
 
 // Files are the names of the files in the folder, with their contents.

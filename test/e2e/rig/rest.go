@@ -14,6 +14,10 @@ import (
 // ErrNotFound means that the chain does not have what was asked for.
 var ErrNotFound = errors.New("not found")
 
+// ErrNoAnswer means that the node could not answer just now: it was not reached, or
+// was between two blocks. It says nothing about what was asked.
+var ErrNoAnswer = errors.New("no answer")
+
 // Get reads a JSON answer of the REST interface at a height; 0 is the newest.
 // It returns the height that answered.
 func (n *Network) Get(ctx context.Context, path string, height int64, into any) (int64, error) {
@@ -28,18 +32,18 @@ func (n *Network) Get(ctx context.Context, path string, height int64, into any) 
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return 0, err
+		return 0, errors.Join(ErrNoAnswer, err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, 16<<20))
 	if err != nil {
-		return 0, err
+		return 0, errors.Join(ErrNoAnswer, err)
 	}
 	if response.StatusCode == http.StatusNotFound {
 		return 0, fmt.Errorf("%s: %w", path, ErrNotFound)
 	}
 	if response.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("%s: %s: %.400s", path, response.Status, body)
+		return 0, fmt.Errorf("%s: %w: %s: %.400s", path, ErrNoAnswer, response.Status, body)
 	}
 	at, _ := strconv.ParseInt(response.Header.Get("Grpc-Metadata-X-Cosmos-Block-Height"), 10, 64)
 	return at, json.Unmarshal(body, into)
@@ -69,17 +73,15 @@ func (i *Int) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// Height is the height of the newest block that can be asked about.
+// Height is the height of the newest block that can be asked about. The node's
+// newest block may be one higher, and its state not there yet.
 func (n *Network) Height(ctx context.Context) (int64, error) {
-	var answer struct {
-		Block struct {
-			Header struct {
-				Height Int `json:"height"`
-			} `json:"header"`
-		} `json:"block"`
+	var ignored struct{}
+	height, err := n.Get(ctx, "/cosmos/auth/v1beta1/params", 0, &ignored)
+	if err == nil && height == 0 {
+		err = errors.New("the node does not say at which height it answers")
 	}
-	_, err := n.Get(ctx, "/cosmos/base/tendermint/v1beta1/blocks/latest", 0, &answer)
-	return int64(answer.Block.Header.Height), err
+	return height, err
 }
 
 // BalanceAt is an account's money in uemc at a height; 0 is the newest.

@@ -16,6 +16,8 @@ type Worker struct {
 	Home string
 	// Address is the node's, Operator its owner's; known after Up.
 	Address, Operator string
+	// Env is added to the environment of all its programs.
+	Env []string
 
 	process *Process
 }
@@ -52,7 +54,9 @@ func (w *Worker) launch(ctx context.Context, args ...string) error {
 }
 
 // env points the daemon at where the network listens now.
-func (w *Worker) env() []string { return []string{"EMC_WORKER_CHAIN_RPC=" + w.Net.RPC} }
+func (w *Worker) env() []string {
+	return append([]string{"EMC_WORKER_CHAIN_RPC=" + w.Net.RPC}, w.Env...)
+}
 
 // Status is what `emc-worker status --json` says.
 type Status struct {

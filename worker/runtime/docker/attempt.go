@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -27,8 +28,11 @@ const (
 // sandbox is what an Engine offers to run a job in.
 type sandbox struct {
 	runtime string // the OCI runtime's name, empty for the Engine's default
-	cpus    int
-	helper  string // the helper program, for tasks with egress
+	// holderRuntime is for the holder, which needs no strong one.
+	holderRuntime string
+	mapsUsers     bool // container users are others on the host
+	cpus          int
+	helper        string // the helper program, for tasks with egress
 }
 
 // attempt runs the program once. An error means that it did not come to an end
@@ -36,6 +40,9 @@ type sandbox struct {
 func (j *job) attempt(ctx, limited context.Context) (runtime.Result, error) {
 	box, err := j.r.sandboxFor(limited, j.task)
 	if err != nil {
+		return runtime.Result{}, err
+	}
+	if err := j.r.clear(limited, j.task.ID); err != nil {
 		return runtime.Result{}, err
 	}
 	img, release, err := j.r.images.ensure(limited, j.task)
@@ -94,7 +101,7 @@ func (j *job) create(ctx context.Context, id runID, img loadedImage, holderImage
 	}
 	var group errgroup.Group
 	group.Go(func() error {
-		if _, err := api.ContainerCreate(ctx, j.r.holderSpec(id, j.task, holderImage, box.runtime)); err != nil {
+		if _, err := api.ContainerCreate(ctx, j.r.holderSpec(id, j.task, holderImage, box)); err != nil {
 			return fmt.Errorf("the holder of outputs cannot be made: %w", err)
 		}
 		if _, err := api.ContainerStart(ctx, id.holder(), client.ContainerStartOptions{}); err != nil {
@@ -207,11 +214,15 @@ func (j *job) notStarted(ctx context.Context, id runID, err error) error {
 	if inspecting != nil || found.Container.State == nil {
 		return err
 	}
-	switch found.Container.State.ExitCode {
-	case 126:
+	code, text := found.Container.State.ExitCode, err.Error()
+	switch {
+	case strings.Contains(text, "not a directory"):
+		return customerError{"the image has something else where a job needs directories; leave out what it has at " +
+			strings.Join([]string{runtime.InDir, runtime.OutDir, tmpDir}, ", ") + " and at its volumes, or make them directories"}
+	case code == 126 && strings.Contains(text, "exec"):
 		return customerError{fmt.Sprintf("%q in the image cannot be executed; make it an executable file for linux on this processor (chmod +x, and an interpreter that is in the image)", found.Container.Path)}
-	case 127:
-		return customerError{fmt.Sprintf("%q is not in the image, or its interpreter or directory is not; look at ENTRYPOINT, CMD and WORKDIR, and at /in, /out and /tmp, which have to be directories", found.Container.Path)}
+	case code == 127 && strings.Contains(text, "exec:"):
+		return customerError{fmt.Sprintf("%q is not in the image, or its interpreter is not; look at ENTRYPOINT and CMD", found.Container.Path)}
 	}
 	return err
 }

@@ -89,19 +89,18 @@ func (e *engine) alive(ctx context.Context) error {
 	return nil
 }
 
-// await returns when the Engine answers again, or with the context's error.
-func (e *engine) await(ctx context.Context) error {
+// await returns when the Engine answers again, or when the context ends.
+func (e *engine) await(ctx context.Context) {
 	e.forget()
 	tick := time.NewTicker(awaitStep)
 	defer tick.Stop()
 	for e.alive(ctx) != nil {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return
 		case <-tick.C:
 		}
 	}
-	return ctx.Err()
 }
 
 // forget drops what an Engine said of itself: another may come back.

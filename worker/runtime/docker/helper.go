@@ -2,6 +2,7 @@ package docker
 
 import (
 	"crypto/sha256"
+	"debug/elf"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -26,6 +27,9 @@ func installHelper(executable, stateDir string) (string, error) {
 		return fail(err)
 	}
 	defer src.Close()
+	if err := checkStatic(src); err != nil {
+		return "", err
+	}
 	if err := os.MkdirAll(stateDir, 0o700); err != nil {
 		return fail(err)
 	}
@@ -45,6 +49,21 @@ func installHelper(executable, stateDir string) (string, error) {
 		return fail(err)
 	}
 	return path, removeOldHelpers(stateDir, name)
+}
+
+// checkStatic refuses a program that needs the host's libraries: an image has
+// its own, or none.
+func checkStatic(program *os.File) error {
+	f, err := elf.NewFile(program)
+	if err != nil {
+		return fmt.Errorf("docker runtime: the helper program is not an executable of this machine: %w", err)
+	}
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP {
+			return errors.New("docker runtime: the worker's program needs shared libraries and cannot run inside containers; build it with CGO_ENABLED=0")
+		}
+	}
+	return nil
 }
 
 // removeOldHelpers removes those of earlier versions. A container that still

@@ -71,7 +71,10 @@ func (r *Runtime) sandboxFor(ctx context.Context, t runtime.Task) (sandbox, erro
 	if need := memoryBytes(t.Limits); info.MemTotal > 0 && need > info.MemTotal {
 		return sandbox{}, fmt.Errorf("the job needs %d bytes of memory for itself and for /out, which is kept in memory, and this machine has %d", need, info.MemTotal)
 	}
-	box := sandbox{cpus: info.NCPU}
+	box := sandbox{cpus: info.NCPU, mapsUsers: slices.Contains(info.SecurityOptions, "name=userns")}
+	if _, ok := info.Runtimes["runc"]; ok {
+		box.holderRuntime = "runc"
+	}
 	if box.runtime, err = r.ociRuntime(ctx, info); err != nil {
 		return sandbox{}, err
 	}

@@ -93,10 +93,11 @@ func (j *job) run(ctx context.Context) (runtime.Result, error) {
 			return j.give(ctx, limited, "its container failed", err)
 		}
 		j.r.config.Logger.Warn("the Engine went away in the middle of a run; waiting for it", "task", j.task.ID, "error", err)
-		if j.r.engine.await(limited) != nil {
-			if ctx.Err() != nil {
-				return killedResult(), nil
-			}
+		j.r.engine.await(limited)
+		if ctx.Err() != nil {
+			return killedResult(), nil
+		}
+		if limited.Err() != nil {
 			return internalResult("its container engine went away and did not come back in time"),
 				fmt.Errorf("docker runtime: the Engine went away while task %s ran: %w", j.task.ID, err)
 		}

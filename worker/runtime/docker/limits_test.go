@@ -16,6 +16,7 @@ import (
 )
 
 func TestDeadline(t *testing.T) {
+	t.Parallel() // it waits
 	r := newRun(t, "partial")
 	r.rt = newTestRuntime(t, nil)
 	require.NoError(t, r.rt.Prepare(t.Context(), r.Artifact, r.ArtifactSHA256))

@@ -3,9 +3,12 @@
 package docker
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -23,7 +26,7 @@ import (
 	"github.com/edgematrix/emc/worker/runtime/docker/egress"
 )
 
-// childArg makes the test binary act as the hidden subcommand does.
+// childArg is the hidden subcommand of testdata/helper.
 const childArg = "docker-child"
 
 // shared is what all tests of one run use.
@@ -31,12 +34,10 @@ var shared struct {
 	dir     string
 	engine  error // why there is none
 	archive func() (string, error)
+	helper  func() (string, error)
 }
 
 func TestMain(m *testing.M) {
-	if len(os.Args) >= 2 && os.Args[1] == childArg {
-		os.Exit(Child(os.Args[2:]))
-	}
 	os.Exit(testMain(m))
 }
 
@@ -49,6 +50,7 @@ func testMain(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	shared.dir = dir
 	shared.archive = sync.OnceValues(func() (string, error) { return packGuest(dir) })
+	shared.helper = sync.OnceValues(func() (string, error) { return buildStatic(dir, "helper") })
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	e, err := newEngine(engineHost())
@@ -84,14 +86,23 @@ func needEngine(t testing.TB) {
 	t.Skipf("no Docker Engine answers: %v", shared.engine)
 }
 
+// buildStatic builds a program of testdata and returns its path.
+func buildStatic(dir, name string) (string, error) {
+	out := filepath.Join(dir, name)
+	build := exec.Command("go", "build", "-o", out, "./testdata/"+name)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if text, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building %s: %w\n%s", name, err, text)
+	}
+	return out, nil
+}
+
 // packGuest builds the guest and packs it twice into an image: as its program,
 // and as one that its owner root marked to run as root.
 func packGuest(dir string) (string, error) {
-	out := filepath.Join(dir, "guest")
-	build := exec.Command("go", "build", "-o", out, "./testdata/guest")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if text, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the guest: %w\n%s", err, text)
+	out, err := buildStatic(dir, "guest")
+	if err != nil {
+		return "", err
 	}
 	program, err := os.ReadFile(out)
 	if err != nil {
@@ -130,8 +141,11 @@ func packImage(dir string, m image.Image) (string, error) {
 func newTestRuntime(t testing.TB, change func(c *Config)) *Runtime {
 	t.Helper()
 	needEngine(t)
+	helper, err := shared.helper()
+	require.NoError(t, err)
 	c := Config{
-		Host: engineHost(), Owner: "test-" + string(newRunID()), StateDir: filepath.Join(t.TempDir(), "state"),
+		Executable: helper,
+		Host:       engineHost(), Owner: "test-" + string(newRunID()), StateDir: filepath.Join(t.TempDir(), "state"),
 		ChildArgs: []string{childArg}, Egress: egress.Config{}, Logger: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
@@ -244,3 +258,20 @@ func removeTestImages(ctx context.Context, e *engine) error {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
+
+func tarMembers(t *testing.T, path string) map[string][]byte {
+	t.Helper()
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	members := map[string][]byte{}
+	for r := tar.NewReader(f); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return members
+		}
+		require.NoError(t, err)
+		members[h.Name], err = io.ReadAll(r)
+		require.NoError(t, err)
+	}
+}

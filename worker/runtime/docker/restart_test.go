@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -138,6 +139,7 @@ func (e *ownEngine) clean() {
 	e.stop(syscall.SIGTERM)
 	require.NoError(e.t, e.below.Process.Signal(syscall.SIGTERM))
 	_ = e.below.Wait() // by a signal
+	e.killShims()
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	require.NoError(e.t, err)
 	for line := range strings.Lines(string(mounts)) {
@@ -147,6 +149,30 @@ func (e *ownEngine) clean() {
 		}
 	}
 	require.Eventually(e.t, func() bool { return os.RemoveAll(e.dir) == nil }, 30*time.Second, 100*time.Millisecond)
+}
+
+// killShims ends what containerd leaves when a dockerd that it served was
+// killed: they are known by the socket in this test's own directory.
+func (e *ownEngine) killShims() {
+	list, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(e.t, err)
+	for _, path := range list {
+		line, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(line), "\x00-address\x00"+filepath.Join(e.dir, "c")+"\x00") {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		require.NoError(e.t, err)
+		children, err := os.ReadFile(filepath.Join(filepath.Dir(path), "task", itoa(pid), "children"))
+		if err == nil {
+			for _, child := range strings.Fields(string(children)) {
+				n, err := strconv.Atoi(child)
+				require.NoError(e.t, err)
+				_ = syscall.Kill(n, syscall.SIGKILL) // it may be gone
+			}
+		}
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
 }
 
 // TestEngineRestart takes the Engine away in the middle of a run, in every way
@@ -210,6 +236,14 @@ func TestEngineRestart(t *testing.T) {
 			case <-time.After(3 * time.Minute):
 				t.Fatalf("it did not end: %s\n%s", log, lazy(e.log.String))
 			}
+			if c.starts == 0 {
+				// An Engine that took over containers may count the uses of a volume
+				// wrongly, and keeps it until its next start: Sweep's case.
+				e.stop(syscall.SIGTERM)
+				e.start()
+				_, err := rt.Sweep(t.Context(), runtime.SweepOptions{})
+				require.NoError(t, err)
+			}
 			requireNothingLeft(t, rt)
 		})
 	}
@@ -227,6 +261,7 @@ func goFile(t *testing.T, rt *Runtime) {
 // TestEngineGone: an Engine that does not come back is the worker's fault, in
 // words, and not for ever.
 func TestEngineGone(t *testing.T) {
+	t.Parallel() // it waits
 	e := newOwnEngine(t)
 	rt := newTestRuntime(t, func(c *Config) { c.Host = e.host() })
 	r := newRun(t, "sleep", "1h")

@@ -122,8 +122,14 @@ func plain(imageID string, labels map[string]string) *container.Config {
 	}
 }
 
-func (r *Runtime) holderSpec(id runID, t runtime.Task, imageID, ociRuntime string) client.ContainerCreateOptions {
-	host := hardened(ociRuntime, minMemory, oneCPU, 16)
+// holderSpec is the container that keeps /out. Its one program is ours, is read
+// from an image with nothing else in it, and makes one system call: making it a
+// network namespace that it does not use would take as long as all the rest.
+func (r *Runtime) holderSpec(id runID, t runtime.Task, imageID string, box sandbox) client.ContainerCreateOptions {
+	host := hardened(box.holderRuntime, minMemory, oneCPU, 16)
+	if !box.mapsUsers { // an Engine that maps users has no such mode
+		host.NetworkMode = "host"
+	}
 	host.Mounts = []mount.Mount{outMount(id)}
 	return client.ContainerCreateOptions{
 		Name: id.holder(), Config: plain(imageID, r.labels(id, t.ID, roleHolder)), HostConfig: host,

@@ -33,8 +33,21 @@ func (r *Runtime) Sweep(ctx context.Context, o runtime.SweepOptions) ([]runtime.
 	return s.found, errors.Join(s.errs...)
 }
 
+// clear removes at once what an earlier worker left of a task that is about to
+// run: its program would take the new one's memory and processor. Whoever runs
+// a task again knows that nobody else does.
+func (r *Runtime) clear(ctx context.Context, task string) error {
+	s := &sweep{r: r, task: task, now: r.now()}
+	err := s.containers(ctx)
+	if err == nil {
+		err = s.volumes(ctx)
+	}
+	return errors.Join(append(s.errs, err)...)
+}
+
 type sweep struct {
 	r     *Runtime
+	task  string // the only one to look at; empty means every one
 	o     runtime.SweepOptions
 	now   time.Time
 	found []runtime.Leftover
@@ -57,7 +70,8 @@ func (s *sweep) leftover(kind, name, task string, made time.Time, remove func() 
 // ours repeats the filter's question: what is removed is not left to how an
 // Engine understands a filter.
 func (s *sweep) ours(labels map[string]string) bool {
-	return labels[labelOwner] == s.r.config.Owner && labels[labelRun] != "" && !s.r.lives(runID(labels[labelRun]))
+	return labels[labelOwner] == s.r.config.Owner && labels[labelRun] != "" && !s.r.lives(runID(labels[labelRun])) &&
+		(s.task == "" || labels[labelTask] == s.task)
 }
 
 func (s *sweep) containers(ctx context.Context) error {

@@ -25,7 +25,7 @@ func Register(weights simsx.WeightSource, reg simsx.Registry, k *keeper.Keeper) 
 		{"compute_retire_node", 4, retireNode(k)},
 		{"compute_stake", 25, stake(k)},
 		{"compute_unstake", 12, unstake(k)},
-		{"compute_unjail", 10, unjail(k)},
+		{"compute_unjail", 25, unjail(k)},
 		{"compute_submit_job", 220, submitJob(k)},
 		{"compute_acknowledge_job", 260, acknowledgeJob(k)},
 		{"compute_decline_job", 20, declineJob(k)},
@@ -54,7 +54,7 @@ func refused(sentinel error) simsx.SimDeliveryResultHandler {
 		if errors.Is(err, sentinel) {
 			return nil
 		}
-		return fmt.Errorf("expected the error %q, got %w", sentinel, errOrNothing(err))
+		return fmt.Errorf("expected the error %w, got %w", sentinel, errOrNothing(err))
 	}
 }
 

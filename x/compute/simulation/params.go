@@ -36,6 +36,9 @@ func RandomParams(r *rand.Rand) types.Params {
 		MaxAttempts:         uint32(between(1, 5)),
 		MaxScan:             uint32(between(1, 64)),
 	}
+	if r.Intn(8) > 0 {
+		p.MaxAttempts = max(p.MaxAttempts, 2)
+	}
 	p.JobMinFee = types.Uemc(p.JobReservationFee.Amount.AddRaw(r.Int63n(10_000)))
 	p.MaxSuspensionSeconds = p.MissedStartSeconds + between(0, 600)
 	p.BlockWork = p.MaxScan + uint32(between(1, 100))

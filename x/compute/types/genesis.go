@@ -28,10 +28,8 @@ func (g GenesisState) Validate() error {
 		}
 		nodes[n.Address] = true
 	}
-	for _, r := range g.Reservations {
-		if !nodes[r.Node] {
-			return errorsmod.Wrapf(ErrInvalidNode, "reservation %s is on node %s, which is not in the genesis", r.Promise, r.Node)
-		}
+	if err := g.validateLedgers(nodes); err != nil {
+		return err
 	}
 	apps := map[string]bool{}
 	for _, a := range g.Apps {
@@ -61,6 +59,45 @@ func (g GenesisState) Validate() error {
 			return errorsmod.Wrapf(ErrInvalidJob, "job %s has sequence %d, but its customer's next is %d", j.Id, j.Sequence, next[j.Customer])
 		}
 		jobs[j.Id] = true
+	}
+	return nil
+}
+
+// validateLedgers checks what nodes promised and what is on its way out. A
+// negative entry would balance the sums that the invariants compare, and cost
+// somebody else his stake when it ends.
+func (g GenesisState) validateLedgers(nodes map[string]bool) error {
+	type entry struct {
+		node, promise string
+		sequence      uint64
+	}
+	seen := map[entry]bool{}
+	for _, r := range g.Reservations {
+		switch at := (entry{node: r.Node, promise: r.Promise}); {
+		case !nodes[r.Node]:
+			return errorsmod.Wrapf(ErrInvalidNode, "reservation %s is on node %s, which is not in the genesis", r.Promise, r.Node)
+		case r.Promise == "" || seen[at]:
+			return errorsmod.Wrapf(ErrInvalidNode, "node %s promised %q twice, or nothing", r.Node, r.Promise)
+		case r.Stake.IsNil() || r.Stake.IsNegative():
+			return errorsmod.Wrapf(ErrInvalidNode, "reservation %s has a missing or negative stake", r.Promise)
+		default:
+			seen[at] = true
+		}
+	}
+	for _, u := range g.Unbondings {
+		switch at := (entry{node: u.Node, sequence: u.Sequence}); {
+		case seen[at]:
+			return errorsmod.Wrapf(ErrInvalidNode, "unbonding %d of node %s is there twice", u.Sequence, u.Node)
+		case u.Amount.IsNil() || u.Amount.IsNegative():
+			return errorsmod.Wrapf(ErrInvalidNode, "unbonding %d of node %s has a missing or negative amount", u.Sequence, u.Node)
+		default:
+			seen[at] = true
+		}
+	}
+	for _, s := range g.Slashes {
+		if s.Amount.IsNil() || s.Amount.IsNegative() {
+			return errorsmod.Wrapf(ErrInvalidNode, "slash %d of node %s has a missing or negative amount", s.Sequence, s.Node)
+		}
 	}
 	return nil
 }

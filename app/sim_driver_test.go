@@ -1,0 +1,540 @@
+package app_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand"
+	"slices"
+	"testing"
+	"time"
+
+	abci "github.com/cometbft/cometbft/abci/types"
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+	dbm "github.com/cosmos/cosmos-db"
+	"github.com/stretchr/testify/require"
+
+	"cosmossdk.io/collections"
+	"cosmossdk.io/core/comet"
+	"cosmossdk.io/core/header"
+	"cosmossdk.io/log/v2"
+
+	"github.com/cosmos/cosmos-sdk/baseapp"
+	nftmodule "github.com/cosmos/cosmos-sdk/contrib/x/nft/module"
+	cryptotypes "github.com/cosmos/cosmos-sdk/crypto/types"
+	simtestutil "github.com/cosmos/cosmos-sdk/testutil/sims"
+	"github.com/cosmos/cosmos-sdk/testutil/simsx"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	simtypes "github.com/cosmos/cosmos-sdk/types/simulation"
+	govtypes "github.com/cosmos/cosmos-sdk/x/gov/types"
+	govv1 "github.com/cosmos/cosmos-sdk/x/gov/types/v1"
+
+	"github.com/edgematrix/emc/app"
+	"github.com/edgematrix/emc/app/ante"
+	computetypes "github.com/edgematrix/emc/x/compute/types"
+)
+
+// The SDK's simulator delivers transactions after the end of their block, one
+// by one, and lets two hours pass between blocks: no executor ever sees them,
+// and for the network's clock every block is a standstill. The play below takes
+// the same messages from the same factories and puts them into real blocks, a
+// few seconds apart.
+
+const (
+	simChain    = "emc-sim-1"
+	simAccounts = 60
+	simGas      = 10_000_000
+)
+
+// simStart is when every play begins.
+func simStart() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// weighted is an operation of a module.
+type weighted struct {
+	weight  uint32
+	factory simsx.SimMsgFactoryX
+}
+
+// operations collects the modules' operations; it implements simsx.Registry.
+type operations struct {
+	list   []weighted
+	total  uint32
+	factor uint32 // of the weights of what is added next
+}
+
+func (o *operations) Add(weight uint32, f simsx.SimMsgFactoryX) {
+	if weight *= o.factor; weight > 0 {
+		o.list, o.total = append(o.list, weighted{weight, f}), o.total+weight
+	}
+}
+
+func (o *operations) pick(r *rand.Rand) simsx.SimMsgFactoryX {
+	at := uint32(r.Int63n(int64(o.total)))
+	for _, op := range o.list {
+		if at < op.weight {
+			return op.factory
+		}
+		at -= op.weight
+	}
+	panic("the weights do not add up")
+}
+
+// operationsOf asks every module. Other modules' proposals are left out: one
+// that halves the validators' block size says nothing about this chain.
+func operationsOf(a *app.App) *operations {
+	weights := simsx.WeightSourceFn(func(_ string, weight uint32) uint32 { return weight })
+	proposals, ops := simsx.NewUniqueTypeRegistry(), &operations{}
+	for _, m := range a.SimulationManager().Modules {
+		if p, ok := m.(interface{ Name() string }); !ok || p.Name() != computetypes.ModuleName {
+			continue
+		}
+		if p, ok := m.(simsx.HasProposalMsgsX); ok {
+			p.ProposalMsgsX(weights, proposals)
+		}
+	}
+	for _, m := range a.SimulationManager().Modules {
+		if _, mints := m.(nftmodule.AppModule); mints {
+			continue // its factory mints as it goes, in the state that it should only read
+		}
+		ops.factor = 1
+		if n, ok := m.(interface{ Name() string }); ok && n.Name() == computetypes.ModuleName {
+			ops.factor = 4 // the other modules are here for company
+		}
+		switch m := m.(type) {
+		case simsx.HasWeightedOperationsX:
+			m.WeightedOperationsX(weights, ops)
+		case simsx.HasWeightedOperationsXWithProposals:
+			m.WeightedOperationsX(weights, ops, proposals.Iterator(), nil)
+		}
+	}
+	return ops
+}
+
+// later is an operation that another has ordered for some later time.
+type later struct {
+	at      time.Time
+	factory simsx.SimMsgFactoryX
+}
+
+// play is an application and everybody who uses it.
+type play struct {
+	t        testing.TB
+	app      *app.App
+	ante     sdk.AnteHandler
+	genesis  *abci.RequestInitChain
+	accounts []simtypes.Account
+	ops      *operations
+	r        *rand.Rand
+	time     time.Time
+	later    []later
+
+	// CheckTx sends each transaction through CheckTx first, as a node's mempool does.
+	checkTx bool
+	// onBlock sees each block when it is committed.
+	onBlock func(*abci.RequestFinalizeBlock, *abci.ResponseFinalizeBlock)
+
+	hashes []string
+	count  counters
+}
+
+// counters are what a play came to.
+type counters struct {
+	sent, refused, skipped      int
+	closed                      map[computetypes.JobStatus]int
+	passedOn, standstills       int
+	retired, unbonded, unjailed int
+	paramChanges                int
+}
+
+// simulatedApp is an application on a database.
+func simulatedApp(t testing.TB, db dbm.DB, options map[string]any) *app.App {
+	t.Helper()
+	all := simtestutil.AppOptionsMap{"home": t.TempDir()}
+	for key, value := range options {
+		all[key] = value
+	}
+	return app.New(log.NewNopLogger(), db, true, all, baseapp.SetChainID(simChain))
+}
+
+// newPlay begins with a random genesis.
+func newPlay(t testing.TB, seed int64, options map[string]any) *play {
+	t.Helper()
+	a := simulatedApp(t, dbm.NewMemDB(), options)
+	r := rand.New(rand.NewSource(seed))
+	quickVotes := func(state map[string]json.RawMessage) {
+		var gov govv1.GenesisState
+		a.AppCodec().MustUnmarshalJSON(state[govtypes.ModuleName], &gov)
+		voting, expedited := 90*time.Second, 45*time.Second
+		gov.Params.VotingPeriod, gov.Params.ExpeditedVotingPeriod = &voting, &expedited
+		state[govtypes.ModuleName] = a.AppCodec().MustMarshalJSON(&gov)
+	}
+	state, accounts, _, _ := simtestutil.AppStateFnWithExtendedCb(a.AppCodec(), a.SimulationManager(), a.DefaultGenesis(), quickVotes)(
+		r, simtypes.RandomAccounts(r, simAccounts), simtypes.Config{GenesisTime: simStart().Unix(), ChainID: simChain})
+	consensus := app.DefaultConsensusParams().ToProto()
+	consensus.Block.MaxGas = -1
+	p := &play{t: t, app: a, accounts: accounts, ops: operationsOf(a), r: r, time: simStart(), count: counters{closed: map[computetypes.JobStatus]int{}}}
+	p.begin(&abci.RequestInitChain{ChainId: simChain, Time: simStart(), InitialHeight: 1, ConsensusParams: &consensus, AppStateBytes: state})
+	return p
+}
+
+// continued goes on with the same people on another application.
+func (p *play) continued(a *app.App, genesis *abci.RequestInitChain) *play {
+	p.t.Helper()
+	next := &play{t: p.t, app: a, accounts: p.accounts, ops: operationsOf(a), r: p.r, time: p.time, count: counters{closed: map[computetypes.JobStatus]int{}}}
+	next.begin(genesis)
+	return next
+}
+
+func (p *play) begin(genesis *abci.RequestInitChain) {
+	p.t.Helper()
+	handler, err := ante.New(p.app.AnteOptions())
+	require.NoError(p.t, err)
+	p.ante, p.genesis = handler, genesis
+	_, err = p.app.InitChain(genesis)
+	require.NoError(p.t, err)
+	_, err = p.app.FinalizeBlock(&abci.RequestFinalizeBlock{Height: genesis.InitialHeight, Time: p.time})
+	require.NoError(p.t, err)
+	_, err = p.app.Commit()
+	require.NoError(p.t, err)
+}
+
+// run makes blocks with up to twice size operations each.
+func (p *play) run(blocks, size int) {
+	p.t.Helper()
+	for range blocks {
+		p.block(p.pause(), p.r.Intn(2*size+1))
+	}
+}
+
+// live runs until everything has happened that requireLife asks for, at least
+// so many blocks and at most so many.
+func (p *play) live(least, most, size int) {
+	p.t.Helper()
+	p.run(least, size)
+	for at := least; at < most && len(p.missing()) > 0; at++ {
+		p.run(1, size)
+	}
+}
+
+// pause is how long a block takes: mostly seconds, at times longer, and now and
+// then the network stands still.
+func (p *play) pause() time.Duration {
+	seconds := 1 + p.r.Intn(9)
+	switch at := p.r.Intn(100); {
+	case at < 2:
+		seconds = 600 + p.r.Intn(7_200)
+	case at < 8:
+		seconds = 10 + p.r.Intn(40)
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// block lets people act on a copy of the state, one after the other, so that
+// each sees what the one before did, and then makes a block of what they sent.
+// The block must come to the same results.
+func (p *play) block(pause time.Duration, size int) {
+	p.t.Helper()
+	height := p.app.LastBlockHeight() + 1
+	p.time = p.time.Add(pause)
+	request := &abci.RequestFinalizeBlock{Height: height, Time: p.time}
+	ctx := p.scene(height)
+	before, err := p.app.ComputeKeeper.Params.Get(ctx)
+	require.NoError(p.t, err)
+	_, err = p.app.ModuleManager().PreBlock(ctx)
+	require.NoError(p.t, err)
+	_, err = p.app.ModuleManager().BeginBlock(ctx)
+	require.NoError(p.t, err)
+
+	var expected []error
+	act := func(f simsx.SimMsgFactoryX) {
+		if raw, err, sent := p.act(ctx, f, len(request.Txs)); sent {
+			request.Txs, expected = append(request.Txs, raw), append(expected, err)
+		}
+	}
+	for _, f := range p.due() {
+		act(f)
+	}
+	for range size {
+		act(p.ops.pick(p.r))
+	}
+	for range 8 {
+		act(p.vote())
+	}
+	if p.checkTx {
+		for _, raw := range request.Txs { // the answer is for the mempool
+			_, err := p.app.CheckTx(&abci.RequestCheckTx{Tx: raw, Type: abci.CheckTxType_New})
+			require.NoError(p.t, err)
+		}
+	}
+	response, err := p.app.FinalizeBlock(request)
+	require.NoError(p.t, err, "block %d", height)
+	for i, result := range response.TxResults {
+		require.Equal(p.t, expected[i] == nil, result.Code == abci.CodeTypeOK,
+			"block %d, transaction %d: one after the other it came to %v, in the block to %q", height, i, expected[i], result.Log)
+		p.watch(result.Events)
+	}
+	p.watch(response.Events)
+	_, err = p.app.Commit()
+	require.NoError(p.t, err)
+	p.hashes = append(p.hashes, fmt.Sprintf("%x", response.AppHash))
+	after, err := p.app.ComputeKeeper.Params.Get(p.context())
+	require.NoError(p.t, err)
+	if !before.Equal(after) {
+		p.count.paramChanges++
+	}
+	if p.onBlock != nil {
+		p.onBlock(request, response)
+	}
+}
+
+// scene is a copy of the committed state at the beginning of a block.
+func (p *play) scene(height int64) sdk.Context {
+	head := cmtproto.Header{ChainID: simChain, Height: height, Time: p.time}
+	return sdk.NewContext(p.app.CommitMultiStore().CacheMultiStore(), head, false, log.NewNopLogger()).
+		WithHeaderInfo(header.Info{ChainID: simChain, Height: height, Time: p.time}).
+		WithConsensusParams(p.app.GetConsensusParams(p.context())).WithExecMode(sdk.ExecModeFinalize).WithCometInfo(noNews{})
+}
+
+// context reads the committed state.
+func (p *play) context() sdk.Context {
+	return p.app.NewContextLegacy(true, cmtproto.Header{ChainID: simChain, Height: p.app.LastBlockHeight(), Time: p.time})
+}
+
+// act has somebody send a message. It returns the transaction and what came of
+// it on the copy; a result other than the factory expects ends the test.
+func (p *play) act(ctx sdk.Context, f simsx.SimMsgFactoryX, index int) (raw []byte, result error, sent bool) {
+	p.t.Helper()
+	codec := p.app.TxConfig().SigningContext().AddressCodec()
+	data := simsx.NewChainDataSource(ctx, p.r, p.app.AccountKeeper, p.app.BankKeeper, codec, p.accounts...)
+	reporter := simsx.NewBasicSimulationReporter().WithScope(f.MsgType())
+	if f, ok := f.(simsx.HasFutureOpsRegistry); ok {
+		f.SetFutureOpsRegistry(calendar{p})
+	}
+	signers, msg := create(ctx, f, data, reporter)
+	if reporter.IsSkipped() || len(signers) == 0 {
+		p.count.skipped++
+		return nil, nil, false
+	}
+	var numbers, sequences []uint64
+	var keys []simtypes.Account
+	for _, s := range signers {
+		account := p.app.AccountKeeper.GetAccount(ctx, s.Address)
+		numbers, sequences, keys = append(numbers, account.GetAccountNumber()), append(sequences, account.GetSequence()), append(keys, s.Account)
+	}
+	fees := sdk.NewCoins(sdk.NewInt64Coin(computetypes.Denom, min(p.r.Int63n(20_000), signers[0].LiquidBalance().AmountOf(computetypes.Denom).Int64())))
+	tx, err := simtestutil.GenSignedMockTx(p.r, p.app.TxConfig(), []sdk.Msg{msg}, fees, simGas, simChain, numbers, sequences,
+		simsx.Collect(keys, privateKey)...)
+	require.NoError(p.t, err)
+	raw, err = p.app.TxConfig().TxEncoder()(tx)
+	require.NoError(p.t, err)
+
+	result = p.execute(ctx.WithTxBytes(raw).WithTxIndex(index), tx)
+	require.NoError(p.t, f.DeliveryResultHandler()(result), "block %d, %T: %v", ctx.BlockHeight(), msg, msg)
+	p.count.sent++
+	if result != nil {
+		p.count.refused++
+	}
+	return raw, result, true
+}
+
+// execute is what a block does with one transaction.
+func (p *play) execute(ctx sdk.Context, tx sdk.Tx) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	for _, msg := range tx.GetMsgs() {
+		if m, ok := msg.(sdk.HasValidateBasic); ok {
+			if err := m.ValidateBasic(); err != nil {
+				return err
+			}
+		}
+	}
+	checking, write := ctx.CacheContext()
+	checked, err := p.ante(checking, tx, false)
+	if err != nil {
+		return err
+	}
+	write()
+	running, write := checked.WithMultiStore(ctx.MultiStore()).CacheContext()
+	for _, msg := range tx.GetMsgs() {
+		handler := p.app.MsgServiceRouter().Handler(msg)
+		if handler == nil {
+			return fmt.Errorf("nobody handles %T", msg)
+		}
+		if _, err := handler(running, msg); err != nil {
+			return err
+		}
+	}
+	write()
+	return nil
+}
+
+// create runs a factory. After a skip it may run on with an account that is
+// nobody's, and fail.
+func create(ctx sdk.Context, f simsx.SimMsgFactoryX, data *simsx.ChainDataSource, reporter simsx.SimulationReporter) (signers []simsx.SimAccount, msg sdk.Msg) {
+	defer func() {
+		if r := recover(); r != nil {
+			if !reporter.IsSkipped() {
+				panic(r)
+			}
+			signers, msg = nil, nil
+		}
+	}()
+	ctx, _ = ctx.CacheContext() // a factory reads
+	return f.Create()(ctx, data, reporter)
+}
+
+// calendar takes the operations that others order for later.
+type calendar struct{ p *play }
+
+func (c calendar) Add(at time.Time, f simsx.SimMsgFactoryX) {
+	c.p.later = append(c.p.later, later{at, f})
+}
+
+// due returns the operations whose time has come.
+func (p *play) due() []simsx.SimMsgFactoryX {
+	var now []simsx.SimMsgFactoryX
+	var rest []later
+	for _, l := range p.later {
+		if l.at.After(p.time) {
+			rest = append(rest, l)
+		} else {
+			now = append(now, l.factory)
+		}
+	}
+	p.later = rest
+	return now
+}
+
+// vote has a validator agree to new parameters, so that some come into force.
+func (p *play) vote() simsx.SimMsgFactoryX {
+	return simsx.SimMsgFactoryFn[*govv1.MsgVote](func(ctx context.Context, data *simsx.ChainDataSource, reporter simsx.SimulationReporter) ([]simsx.SimAccount, *govv1.MsgVote) {
+		var open []uint64
+		err := p.app.GovKeeper.Proposals.Walk(ctx, nil, func(id uint64, proposal govv1.Proposal) (bool, error) {
+			if proposal.Status == govv1.StatusVotingPeriod {
+				open = append(open, id)
+			}
+			return len(open) == 1, nil // one at a time: votes that are scattered decide nothing
+		})
+		if err != nil || len(open) == 0 {
+			reporter.Skip("nothing to vote on")
+			return nil, nil
+		}
+		voter := data.AnyAccountN(20, reporter, simsx.SimAccountFilterFn(func(a simsx.SimAccount) bool {
+			if _, err := p.app.StakingKeeper.GetValidator(ctx, sdk.ValAddress(a.Address)); err != nil {
+				return false
+			}
+			voted, err := p.app.GovKeeper.Votes.Has(ctx, collections.Join(open[0], a.Address))
+			return err == nil && !voted
+		}))
+		return []simsx.SimAccount{voter}, govv1.NewMsgVote(voter.Address, open[0], govv1.OptionYes, "")
+	})
+}
+
+// watch counts what happened. An entry of the agenda that failed is an error of
+// the module, whatever the module makes of it.
+func (p *play) watch(events []abci.Event) {
+	p.t.Helper()
+	for _, event := range events {
+		// What baseapp adds to an event is no field of it.
+		event.Attributes = slices.DeleteFunc(slices.Clone(event.Attributes), func(a abci.EventAttribute) bool { return a.Key == "mode" || a.Key == "msg_index" })
+		parsed, err := sdk.ParseTypedEvent(event)
+		if err != nil {
+			require.NotContains(p.t, event.Type, "emc.compute", "an event that cannot be read: %s", err)
+			continue
+		}
+		switch e := parsed.(type) {
+		case *computetypes.EventJobClosed:
+			p.count.closed[e.Status]++
+		case *computetypes.EventJobScheduled:
+			if e.Attempt > 1 {
+				p.count.passedOn++
+			}
+		case *computetypes.EventStandstill:
+			p.count.standstills++
+		case *computetypes.EventNodeRetired:
+			p.count.retired++
+		case *computetypes.EventNodeUnjailed:
+			p.count.unjailed++
+		case *computetypes.EventUnbonded:
+			p.count.unbonded++
+		case *computetypes.EventQueueError:
+			p.t.Fatalf("entry %s of the agenda failed: %s", e.Entry, e.Error)
+		}
+	}
+}
+
+// requireInvariants holds the module's rules, and that every coin has an owner.
+func (p *play) requireInvariants() {
+	p.t.Helper()
+	ctx := p.context()
+	require.NoError(p.t, p.app.ComputeKeeper.CheckInvariants(ctx), "after block %d", p.app.LastBlockHeight())
+	held := sdk.NewInt64Coin(computetypes.Denom, 0)
+	p.app.BankKeeper.IterateAllBalances(ctx, func(_ sdk.AccAddress, coin sdk.Coin) bool {
+		if coin.Denom == computetypes.Denom {
+			held = held.Add(coin)
+		}
+		return false
+	})
+	require.Equal(p.t, p.app.BankKeeper.GetSupply(ctx, computetypes.Denom).String(), held.String(), "the supply is not what all have together")
+}
+
+// missing names what has not happened yet.
+func (p *play) missing() []string {
+	c := p.count
+	var out []string
+	for what, n := range map[string]int{
+		"a job completed": c.closed[computetypes.JOB_STATUS_COMPLETED], "a job failed": c.closed[computetypes.JOB_STATUS_FAILED],
+		"a job cancelled": c.closed[computetypes.JOB_STATUS_CANCELLED], "a job expired": c.closed[computetypes.JOB_STATUS_EXPIRED],
+		"a job passed on": c.passedOn, "a standstill": c.standstills, "a node retired": c.retired, "a node unjailed": c.unjailed,
+		"an unbonding completed": c.unbonded, "parameters changed": c.paramChanges,
+	} {
+		if n == 0 {
+			out = append(out, what)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// requireLife makes sure that the play was one: every end of a job occurred,
+// and most of what was sent was accepted.
+func (p *play) requireLife() {
+	p.t.Helper()
+	c := p.count
+	p.t.Logf("%d transactions, %d of them refused as expected, %d operations skipped; jobs: %d completed, %d failed, %d cancelled, %d expired, %d passed on; "+
+		"nodes: %d retired, %d unjailed, %d unbondings; %d standstills, %d changes of parameters", c.sent, c.refused, c.skipped,
+		c.closed[computetypes.JOB_STATUS_COMPLETED], c.closed[computetypes.JOB_STATUS_FAILED], c.closed[computetypes.JOB_STATUS_CANCELLED],
+		c.closed[computetypes.JOB_STATUS_EXPIRED], c.passedOn, c.retired, c.unjailed, c.unbonded, c.standstills, c.paramChanges)
+	require.Empty(p.t, p.missing(), "this never happened: the play proves nothing about it")
+	if c.sent == 0 || 2*c.refused > c.sent {
+		p.t.Errorf("%d of %d transactions were refused", c.refused, c.sent)
+	}
+}
+
+func privateKey(a simtypes.Account) cryptotypes.PrivKey { return a.PrivKey }
+
+// noNews is what consensus says about a block without evidence and votes.
+type noNews struct{}
+
+func (noNews) GetEvidence() comet.EvidenceList { return nobody{} }
+func (noNews) GetValidatorsHash() []byte       { return nil }
+func (noNews) GetProposerAddress() []byte      { return nil }
+func (noNews) GetLastCommit() comet.CommitInfo { return nobodyVoted{} }
+
+type nobody struct{}
+
+func (nobody) Len() int               { return 0 }
+func (nobody) Get(int) comet.Evidence { return nil }
+
+type nobodyVoted struct{}
+
+func (nobodyVoted) Round() int32           { return 0 }
+func (nobodyVoted) Votes() comet.VoteInfos { return noVotes{} }
+
+type noVotes struct{}
+
+func (noVotes) Len() int               { return 0 }
+func (noVotes) Get(int) comet.VoteInfo { return nil }

@@ -1,0 +1,5 @@
+//go:build !wasip1 && !linux
+
+package main
+
+func hostile() map[string]func(string) error { return nil }
