@@ -12,9 +12,10 @@ LDFLAGS := -s -w \
   -X github.com/cosmos/cosmos-sdk/version.Version=$(VERSION) \
   -X github.com/cosmos/cosmos-sdk/version.Commit=$(COMMIT)
 INPUT   ?=
+FUZZTIME ?= 10s
 
 help: ## List the targets
-	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-15s %s\n", $$1, $$2}'
 
 build: emcd emc-worker charlm ## Build emcd, emc-worker and the charlm app into build/
 
@@ -51,8 +52,12 @@ test-validators: build ## Run the tests of networks of several validators
 test-race: ## Run the daemons' tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -timeout 20m ./pkg/... ./worker/...
 
-test-sim: ## Random lives of x/compute, many and long
+test-sim: ## Random lives of x/compute, and of the whole chain under every executor
 	go test ./x/compute/keeper -run TestRandomLife -rapid.checks=5000 -rapid.steps=100 -timeout 30m
+	go test -tags sims ./app -run 'TestFullAppSimulation|TestApp(ImportExport|SimulationAfterImport|StateDeterminism)' -NumBlocks=40 -BlockSize=50 -timeout 30m
+
+test-fuzz: ## Every fuzz target for FUZZTIME each
+	scripts/fuzz.sh $(FUZZTIME)
 
 lint: ## Run the linters
 	go run -modfile=tools/go.mod github.com/golangci/golangci-lint/v2/cmd/golangci-lint run ./...
@@ -76,4 +81,4 @@ soak: build ## Long runs, outside CI; writes build/soak.json
 clean: ## Remove what was built
 	rm -rf $(BUILD)
 
-.PHONY: help build emcd emc-worker charlm demo localnet test test-short test-e2e test-validators test-race test-sim lint proto lint-proto bench ocr soak clean
+.PHONY: help build emcd emc-worker charlm demo localnet test test-short test-e2e test-validators test-race test-sim test-fuzz lint proto lint-proto bench ocr soak clean

@@ -130,6 +130,11 @@ func (s *stage) home(name string) *rig.Worker {
 	s.workers = append(s.workers, w)
 	s.Cleanup(func() {
 		w.Kill()
+		if s.program == docker && s.Failed() { // nobody else will
+			if err := s.engine.Purge(context.Background(), rig.OwnerLabel+"="+w.Address); err != nil {
+				s.Logf("%s leaves something in the Engine: %v", name, err)
+			}
+		}
 		if s.Failed() {
 			s.Logf("%s said:\n%s", name, rig.Tail(w.Log(), 60))
 		}

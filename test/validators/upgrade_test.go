@@ -3,6 +3,7 @@ package validators
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,7 +96,8 @@ func rehearse(t *testing.T, u upgrade) {
 		needed := `UPGRADE "` + u.name + `" NEEDED`
 		require.NoError(t, rig.Eventually(ctx, 2*time.Minute, node.Name+" stops for the upgrade", func() (bool, error) {
 			info, err := os.ReadFile(filepath.Join(node.Home, "data", "upgrade-info.json"))
-			return err == nil && json.Valid(info), err
+			// The words come a moment after the file.
+			return err == nil && json.Valid(info) && strings.Contains(node.Process().Output(), needed), err
 		}))
 		raw, err := os.ReadFile(filepath.Join(node.Home, "data", "upgrade-info.json"))
 		require.NoError(t, err)
@@ -108,7 +110,6 @@ func rehearse(t *testing.T, u upgrade) {
 		require.Equal(t, u.name, info.Name)
 		require.Equal(t, height, info.Height)
 		require.NotEmpty(t, info.Info, "where the binary is")
-		require.Contains(t, node.Process().Output(), needed)
 	}
 	require.NoError(t, b.Stop())
 	require.NoError(t, b.Launch())
@@ -122,7 +123,9 @@ func rehearse(t *testing.T, u upgrade) {
 		node.Binary = u.to
 	}
 	require.NoError(t, n.Start(ctx))
-	require.NoError(t, a.WaitHeight(ctx, height+2, 2*time.Minute))
+	for _, node := range n.Nodes {
+		require.NoError(t, node.WaitHeight(ctx, height+2, 2*time.Minute))
+	}
 	var applied struct {
 		Height rig.Int `json:"height"`
 	}
@@ -169,7 +172,8 @@ func rehearsed(t *testing.T, n *Net, height int64, jobs Jobs) {
 				} `json:"block"`
 			} `json:"consensus_params"`
 		}
-		require.NoError(t, node.rpc(ctx, "consensus_params", &params))
+		// Of the newest height they may not be stored yet.
+		require.NoError(t, node.rpc(ctx, fmt.Sprintf("consensus_params?height=%d", height+1), &params))
 		require.EqualValues(t, 2<<20+1, params.Params.Block.MaxBytes)
 	}
 	retention := func(at int64) int64 {

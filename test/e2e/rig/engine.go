@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -165,6 +166,22 @@ func (e *Engine) State(ctx context.Context, id string) (string, error) {
 // Remove ends and removes a container.
 func (e *Engine) Remove(ctx context.Context, id string) error {
 	return e.ask(ctx, http.MethodDelete, "/containers/"+id+"?force=1&v=1", nil, "", nil)
+}
+
+// Purge ends and removes every container with the label, KEY=VALUE, and then
+// the volumes.
+func (e *Engine) Purge(ctx context.Context, label string) error {
+	containers, err := e.Containers(ctx, label)
+	errs := []error{err}
+	for _, c := range containers {
+		errs = append(errs, e.Remove(ctx, c.ID))
+	}
+	volumes, err := e.Volumes(ctx, label)
+	errs = append(errs, err)
+	for _, name := range volumes {
+		errs = append(errs, e.ask(ctx, http.MethodDelete, "/volumes/"+name, nil, "", nil))
+	}
+	return errors.Join(errs...)
 }
 
 // RemoveImage removes an image that no container uses.

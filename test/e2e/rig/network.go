@@ -51,6 +51,10 @@ func Connect(bin Binaries, home string, info Info) *Network {
 func (n *Network) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, StartTimeout)
 	defer cancel()
+	return untilPortsAreFree(ctx, func() (*Process, error) { err := n.launch(ctx); return n.process, err })
+}
+
+func (n *Network) launch(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Dir(n.Home), 0o755); err != nil {
 		return err
 	}

@@ -36,6 +36,10 @@ func (w *Worker) Start(ctx context.Context) error { return w.launch(ctx, "start"
 func (w *Worker) launch(ctx context.Context, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, StartTimeout)
 	defer cancel()
+	return untilPortsAreFree(ctx, func() (*Process, error) { err := w.once(ctx, args); return w.process, err })
+}
+
+func (w *Worker) once(ctx context.Context, args []string) error {
 	if err := os.MkdirAll(filepath.Dir(w.Home), 0o755); err != nil {
 		return err
 	}

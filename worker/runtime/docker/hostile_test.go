@@ -46,6 +46,10 @@ func hostileArchive(t *testing.T) string {
 		_, err = w.Write(program)
 		require.NoError(t, err)
 	}
+	mark := unique()
+	require.NoError(t, w.WriteHeader(&tar.Header{Name: mark.Path, Mode: int64(mark.Mode), Size: int64(len(mark.Content)), Typeflag: tar.TypeReg}))
+	_, err = w.Write(mark.Content)
+	require.NoError(t, err)
 	for _, dir := range []string{"var", "usr", "root", "dev"} {
 		require.NoError(t, w.WriteHeader(&tar.Header{Name: dir + "/", Mode: 0o777, Typeflag: tar.TypeDir}))
 	}
@@ -181,7 +185,7 @@ func TestHostileImages(t *testing.T) {
 	require.NoError(t, err)
 	program, err := os.ReadFile(filepath.Join(shared.dir, "guest"))
 	require.NoError(t, err)
-	files := []image.File{{Path: "guest", Mode: 0o755, Content: program}}
+	files := []image.File{{Path: "guest", Mode: 0o755, Content: program}, unique()}
 	for name, c := range map[string]struct {
 		config image.Config
 		files  []image.File

@@ -35,6 +35,7 @@ func sized(t *testing.T, name string, size int) *run {
 	require.NoError(t, err)
 	archive, err := packFiles(shared.dir, image.Config{Entrypoint: []string{"/guest", "hello"}}, []image.File{
 		{Path: "guest", Mode: 0o755, Content: program},
+		unique(),
 		{Path: "data", Mode: 0o644, Content: bytes.Repeat([]byte(name), size/len(name))},
 	})
 	require.NoError(t, err)
@@ -241,8 +242,28 @@ func TestForeignTags(t *testing.T) {
 	rt := newTestRuntime(t, nil)
 	first := sized(t, "first", 1<<10)
 	require.NoError(t, rt.Prepare(t.Context(), first.Artifact, first.ArtifactSHA256))
-	require.False(t, has(t, rt, "operators-own:latest"), "the archive's own name reached the Engine")
+	require.False(t, has(t, rt, shared.tag), "the archive's own name reached the Engine")
 	found, err := rt.engine.api.ImageInspect(t.Context(), "emc-app:"+first.ArtifactSHA256)
 	require.NoError(t, err)
 	require.Equal(t, []string{fmt.Sprintf("emc-app:%s", first.ArtifactSHA256)}, found.RepoTags)
+}
+
+// TestImageRemovedBeforeItsUse: an image that goes between two steps of a run is
+// brought in again.
+func TestImageRemovedBeforeItsUse(t *testing.T) {
+	rt := newTestRuntime(t, nil)
+	r := sized(t, "removed", 1<<10)
+	r.rt = rt
+	require.NoError(t, rt.Prepare(t.Context(), r.Artifact, r.ArtifactSHA256))
+	removed := false
+	rt.images.now = func() time.Time { // asked for after the image was found
+		if !removed {
+			removed = true
+			_, err := rt.engine.api.ImageRemove(context.Background(), "emc-app:"+r.ArtifactSHA256, client.ImageRemoveOptions{PruneChildren: true})
+			require.NoError(t, err)
+		}
+		return time.Now()
+	}
+	requireExit(t, r, r.do(t), 0)
+	require.True(t, removed)
 }

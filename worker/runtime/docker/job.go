@@ -70,13 +70,14 @@ func (j *job) run(ctx context.Context) (runtime.Result, error) {
 	if err := j.scratch.fill(limited, j.task.Inputs); err != nil {
 		return j.give(ctx, limited, "its inputs cannot be put into place", err)
 	}
+	losses := 0 // of the Engine
 	for n := 1; ; n++ {
 		result, err := j.attempt(ctx, limited)
 		if err == nil {
-			if n > 1 && result.Reason == runtime.ReasonDeadline {
+			if losses > 0 && result.Reason == runtime.ReasonDeadline {
 				// A customer does not pay for an Engine that was restarted.
 				return internalResult("its container engine was restarted, and the time that was left did not suffice"),
-					fmt.Errorf("docker runtime: the Engine went away %d times while task %s ran, and its time is over", n-1, j.task.ID)
+					fmt.Errorf("docker runtime: the Engine went away %d times while task %s ran, and its time is over", losses, j.task.ID)
 			}
 			return result, nil
 		}
@@ -89,23 +90,34 @@ func (j *job) run(ctx context.Context) (runtime.Result, error) {
 				Message: "the program is not one that this runtime can run: " + c.words,
 			}, nil
 		}
+		if n == 1 && cerrdefs.IsNotFound(err) && limited.Err() == nil {
+			// Somebody removed an image between its loading and its use, as an
+			// operator's `docker image prune` does.
+			j.r.config.Logger.Warn("something that the run needs was removed; trying once more", "task", j.task.ID, "error", err)
+			continue
+		}
 		if errors.Is(err, runtime.ErrInvalid) || n == maxAttempts || !j.r.engine.lost(limited, err) {
 			return j.give(ctx, limited, "its container failed", err)
 		}
+		losses++
 		j.r.config.Logger.Warn("the Engine went away in the middle of a run; waiting for it", "task", j.task.ID, "error", err)
-		j.r.engine.await(limited)
-		if ctx.Err() != nil {
-			return killedResult(), nil
-		}
-		if limited.Err() != nil {
-			return internalResult("its container engine went away and did not come back in time"),
-				fmt.Errorf("docker runtime: the Engine went away while task %s ran: %w", j.task.ID, err)
+		if j.r.engine.await(limited); limited.Err() != nil {
+			return j.notBack(ctx, err)
 		}
 		j.log.notice("[the worker's container engine was restarted; the program starts again]\n")
 		if err := j.scratch.emptyOutputs(); err != nil {
 			return internalResult("its scratch directory cannot be made"), err
 		}
 	}
+}
+
+// notBack is for an Engine that stayed away for as long as the job had.
+func (j *job) notBack(ctx context.Context, err error) (runtime.Result, error) {
+	if ctx.Err() != nil {
+		return killedResult(), nil
+	}
+	return internalResult("its container engine went away and did not come back in time"),
+		fmt.Errorf("docker runtime: the Engine went away while task %s ran: %w", j.task.ID, err)
 }
 
 // give says why a job could not be run, unless it was cancelled or its time is

@@ -32,6 +32,7 @@ const childArg = "docker-child"
 // shared is what all tests of one run use.
 var shared struct {
 	dir     string
+	tag     string // that the archives bring with them
 	engine  error // why there is none
 	archive func() (string, error)
 	helper  func() (string, error)
@@ -48,7 +49,7 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	shared.dir = dir
+	shared.dir, shared.tag = dir, "operators-own:"+string(newRunID())
 	shared.archive = sync.OnceValues(func() (string, error) { return packGuest(dir) })
 	shared.helper = sync.OnceValues(func() (string, error) { return buildStatic(dir, "helper") })
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -113,9 +114,16 @@ func packGuest(dir string) (string, error) {
 		Env: []string{"PATH=/bin", "GREETING=image"}, WorkingDir: "/etc",
 	}, []image.File{
 		{Path: "guest", Mode: 0o755, Content: program},
+		unique(),
 		{Path: "etc/shadow", Mode: 0o600, Content: []byte("secret")},
 		{Path: "out/of-the-image", Mode: 0o644, Content: []byte("old")},
 	})
+}
+
+// unique is a file that makes an image another one than that of tests which run
+// at the same time on the same Engine.
+func unique() image.File {
+	return image.File{Path: "etc/unique", Mode: 0o644, Content: []byte(newRunID())}
 }
 
 // packFiles writes an archive and returns its path.
@@ -124,7 +132,7 @@ func packFiles(dir string, c image.Config, files []image.File) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return packImage(dir, image.Image{Config: c, Layers: []image.Layer{layer}, Tag: "operators-own:latest"})
+	return packImage(dir, image.Image{Config: c, Layers: []image.Layer{layer}, Tag: shared.tag})
 }
 
 func packImage(dir string, m image.Image) (string, error) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
 	"github.com/edgematrix/emc/worker/runtime"
@@ -15,7 +16,7 @@ import (
 
 // Sweep implements runtime.Sweeper: it removes the containers and volumes with
 // this node's label, and the scratch in its state directory, that no run of this
-// process uses. It looks at nothing without that label. The error tells of what
+// process uses; a program among them that still runs is killed at once. It looks at nothing without that label. The error tells of what
 // could not be removed; the list is good all the same.
 func (r *Runtime) Sweep(ctx context.Context, o runtime.SweepOptions) ([]runtime.Leftover, error) {
 	s := &sweep{r: r, o: o, now: r.now()}
@@ -87,6 +88,13 @@ func (s *sweep) containers(ctx context.Context) error {
 		name := runID(c.Labels[labelRun]).job()
 		if c.Labels[labelRole] == roleHolder {
 			name = runID(c.Labels[labelRun]).holder()
+		}
+		if !s.o.DryRun && c.Labels[labelRole] == roleJob && c.State == container.StateRunning {
+			// Nobody watches its deadline any more. What it leaves can be looked at
+			// until the grace is over.
+			if _, err := api.ContainerKill(ctx, c.ID, client.ContainerKillOptions{Signal: "SIGKILL"}); gone(err) != nil {
+				s.errs = append(s.errs, err)
+			}
 		}
 		s.leftover("container", name, c.Labels[labelTask], createdAt(c.Labels), func() error {
 			_, err := api.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})

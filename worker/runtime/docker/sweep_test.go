@@ -40,6 +40,10 @@ func abandon(t *testing.T, rt *Runtime, r *run) runID {
 	_, err = rt.engine.api.ContainerStart(ctx, j.id.job(), client.ContainerStartOptions{})
 	require.NoError(t, err)
 	rt.ended(j.id) // as if another process had begun it
+	t.Cleanup(func() {
+		_, err := rt.Sweep(context.Background(), runtime.SweepOptions{})
+		require.NoError(t, err)
+	})
 	return j.id
 }
 
@@ -89,9 +93,16 @@ func TestSweep(t *testing.T) {
 	dry, err := rt.Sweep(t.Context(), runtime.SweepOptions{DryRun: true})
 	require.NoError(t, err)
 	require.Equal(t, all, kinds(dry))
+	running := func() bool {
+		found, err := rt.engine.api.ContainerInspect(t.Context(), left.job(), client.ContainerInspectOptions{})
+		require.NoError(t, err)
+		return found.Container.State.Running
+	}
+	require.True(t, running(), "a dry run touches nothing")
 	young, err := rt.Sweep(t.Context(), runtime.SweepOptions{Grace: time.Hour})
 	require.NoError(t, err)
 	require.Equal(t, all, kinds(young))
+	require.Eventually(t, func() bool { return !running() }, time.Minute, 50*time.Millisecond, "nobody watches its deadline")
 	for _, l := range append(dry, young...) {
 		require.False(t, l.Removed, "%+v", l)
 		require.Less(t, l.Age, time.Hour)

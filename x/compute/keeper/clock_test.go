@@ -83,6 +83,7 @@ func TestClock(t *testing.T) {
 		"a halt":             {at(start, 110), types.Clock{BlockTime: 1110, Standstill: 100, GraceUntil: 1070}},
 		"a halt in grace":    {at(start, 110, 30), types.Clock{BlockTime: 1140, Standstill: 120, GraceUntil: 1070}},
 		"grace ends":         {at(start, 110, 10, 10, 10, 10, 10, 30), types.Clock{BlockTime: 1190, Standstill: 120, GraceUntil: 1070}},
+		"an older day":       {at(start, -500, 110), types.Clock{BlockTime: 1110, Standstill: 100, GraceUntil: 1070}},
 		"another after that": {at(start, 110, 10, 10, 10, 10, 10, 30, 30), types.Clock{BlockTime: 1220, Standstill: 140, GraceUntil: 1140}},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, test.want, test.clock) })

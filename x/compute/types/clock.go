@@ -12,6 +12,9 @@ func (c Clock) Now(blockTime int64) int64 { return blockTime - c.Standstill }
 // Next is the clock at the next block. After a standstill nothing ends by
 // itself for grace seconds.
 func (c Clock) Next(blockTime int64, grace uint64) Clock {
+	if blockTime < c.BlockTime {
+		return c // a chain that begins anew from an older day: its clock waits
+	}
 	before := c.Now(c.BlockTime)
 	lost := blockTime - c.BlockTime - MaxBlockGap
 	if c.BlockTime != 0 && lost > 0 {
