@@ -38,7 +38,7 @@ for target in "${targets[@]}"; do
   number=$((number + 1))
   echo "[$number/${#targets[@]}] $name in $package for $duration"
   begin=$(date +%s) finding=false
-  if ! go test "$package" -run '^$' -fuzz "^$name\$" -fuzztime "$duration" -timeout 0 2>&1 | tee "$log" | grep --line-buffered -v 'gathering baseline'; then
+  if ! go test "$package" -run '^$' -fuzz "^$name\$" -fuzztime "$duration" -fuzzminimizetime 10x -timeout 0 2>&1 | tee "$log" | grep --line-buffered -v 'gathering baseline'; then
     :
   fi
   grep -q '^ok' "$log" || finding=true

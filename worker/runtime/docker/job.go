@@ -114,7 +114,7 @@ func (j *job) run(ctx context.Context) (runtime.Result, error) {
 // notBack is for an Engine that stayed away for as long as the job had.
 func (j *job) notBack(ctx context.Context, err error) (runtime.Result, error) {
 	if ctx.Err() != nil {
-		return killedResult(), nil
+		return killedResult(), nil //nolint:nilerr // to be cancelled is no error
 	}
 	return internalResult("its container engine went away and did not come back in time"),
 		fmt.Errorf("docker runtime: the Engine went away while task %s ran: %w", j.task.ID, err)
@@ -125,7 +125,7 @@ func (j *job) notBack(ctx context.Context, err error) (runtime.Result, error) {
 func (j *job) give(ctx, limited context.Context, what string, err error) (runtime.Result, error) {
 	switch {
 	case ctx.Err() != nil:
-		return killedResult(), nil
+		return killedResult(), nil //nolint:nilerr // to be cancelled is no error
 	case limited.Err() != nil && errors.Is(err, context.DeadlineExceeded):
 		return deadlineResult(j.task.Limits), nil
 	case cerrdefs.IsResourceExhausted(err):

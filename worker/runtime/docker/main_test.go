@@ -33,7 +33,7 @@ const childArg = "docker-child"
 var shared struct {
 	dir     string
 	tag     string // that the archives bring with them
-	engine  error // why there is none
+	engine  error  // why there is none
 	archive func() (string, error)
 	helper  func() (string, error)
 }
