@@ -177,14 +177,6 @@ func newPlay(t testing.TB, seed int64, options map[string]any) *play {
 	return p
 }
 
-// continued goes on with the same people, and counts on, on another application.
-func (p *play) continued(a *app.App, genesis *abci.RequestInitChain) *play {
-	p.t.Helper()
-	next := &play{t: p.t, app: a, accounts: p.accounts, ops: operationsOf(a), r: p.r, time: p.time, count: p.count}
-	next.begin(genesis)
-	return next
-}
-
 func (p *play) begin(genesis *abci.RequestInitChain) {
 	p.t.Helper()
 	handler, err := ante.New(p.app.AnteOptions())

@@ -168,3 +168,11 @@ func TestAppStateDeterminism(t *testing.T) {
 		}
 	})
 }
+
+// continued goes on with the same people, and counts on, on another application.
+func (p *play) continued(a *app.App, genesis *abci.RequestInitChain) *play {
+	p.t.Helper()
+	next := &play{t: p.t, app: a, accounts: p.accounts, ops: operationsOf(a), r: p.r, time: p.time, count: p.count}
+	next.begin(genesis)
+	return next
+}

@@ -23,7 +23,7 @@ func TestExportImport(t *testing.T) {
 	m := market(t, n)
 	jobs, err := m.Fill(ctx)
 	require.NoError(t, err)
-	height, err := first.Network.Height(ctx)
+	height, err := first.Height(ctx)
 	require.NoError(t, err)
 	was := observed(t, first, m, jobs, height)
 	last, err := first.Header(ctx, height)

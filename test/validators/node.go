@@ -60,7 +60,7 @@ func (n *Node) WaitUp(ctx context.Context) error {
 		if _, err := n.Status(ctx); err != nil {
 			return false, err
 		}
-		_, err := n.Network.Height(ctx)
+		_, err := n.Height(ctx)
 		return err == nil, err
 	})
 }

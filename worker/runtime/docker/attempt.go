@@ -313,8 +313,7 @@ func (r *Runtime) remove(ctx context.Context, id runID) error {
 	var group errgroup.Group
 	for _, name := range []string{id.job(), id.holder()} {
 		group.Go(func() error {
-			_, err := r.engine.api.ContainerRemove(ctx, name, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-			return gone(err)
+			return r.removeContainer(ctx, name)
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -322,6 +321,23 @@ func (r *Runtime) remove(ctx context.Context, id runID) error {
 	}
 	_, err := r.engine.api.VolumeRemove(ctx, id.volume(), client.VolumeRemoveOptions{})
 	return gone(err)
+}
+
+// removeContainer ends a container and removes it. For a moment the Engine
+// refuses, when the program ends just then or somebody else removes it, too.
+func (r *Runtime) removeContainer(ctx context.Context, name string) error {
+	const tries, pause = 30, 100 * time.Millisecond
+	for n := 1; ; n++ {
+		_, err := r.engine.api.ContainerRemove(ctx, name, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		if err = gone(err); err == nil || n == tries || client.IsErrConnectionFailed(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
 }
 
 // gone takes it for success that something is not there, or just going.

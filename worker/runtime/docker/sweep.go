@@ -97,8 +97,7 @@ func (s *sweep) containers(ctx context.Context) error {
 			}
 		}
 		s.leftover("container", name, c.Labels[labelTask], createdAt(c.Labels), func() error {
-			_, err := api.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-			return gone(err)
+			return s.r.removeContainer(ctx, c.ID)
 		})
 	}
 	return nil
