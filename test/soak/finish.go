@@ -64,7 +64,8 @@ func finish(ctx context.Context, o Options, c *chain, lanes []*lane, money *rig.
 }
 
 // earned waits until the worker's own account of its earnings is what the
-// chain paid: no payment was overlooked or counted twice over all its deaths.
+// chain paid: no payment was overlooked or counted twice over all its deaths,
+// but for jobs of which it cannot have heard.
 func (l *lane) earned(ctx context.Context) error {
 	return rig.Eventually(ctx, time.Minute, fmt.Sprintf("worker %d knows that it earned %d uemc by %d jobs", l.number, l.paid, l.jobs), func() (bool, error) {
 		answer, err := l.worker.Run(ctx, "status", "--json")
@@ -75,8 +76,9 @@ func (l *lane) earned(ctx context.Context) error {
 		if err := json.Unmarshal([]byte(answer.Out), &s); err != nil {
 			return false, err
 		}
-		return s.Ready && int64(s.Earned.Uemc) == l.paid && int64(s.Earned.Jobs) == l.jobs,
-			fmt.Errorf("it says %d uemc by %d jobs, ready %t", s.Earned.Uemc, s.Earned.Jobs, s.Ready)
+		uemc, jobs := l.paid-int64(s.Earned.Uemc), l.jobs-int64(s.Earned.Jobs)
+		return s.Ready && uemc == jobs*reservationFee && 0 <= jobs && jobs <= l.unheardJobs,
+			fmt.Errorf("it says %d uemc by %d jobs, ready %t; %d were cancelled while it was away", s.Earned.Uemc, s.Earned.Jobs, s.Ready, l.unheardJobs)
 	})
 }
 

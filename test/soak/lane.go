@@ -28,6 +28,9 @@ type lane struct {
 	// paid and jobs are what the worker should have noted of its earnings.
 	paid int64
 	jobs int64
+	// unheard are those of them that were placed and cancelled while the worker was
+	// away. It may never hear of them: the chain lists a node's open jobs only.
+	unheardJobs int64
 	// completed are the jobs that the chain should count for the worker.
 	completed int64
 }

@@ -223,6 +223,9 @@ func (p *play) books(ctx context.Context, j rig.Job) {
 		l.paid += r.Paid
 		l.jobs++
 	}
+	if j.Status == rig.Cancelled && j.StartedAt == 0 && r.Away.Worker > 0 {
+		l.unheardJobs++
+	}
 	if j.Status == rig.Completed {
 		l.completed++
 	}

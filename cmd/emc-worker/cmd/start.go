@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/edgematrix/emc/worker/daemon"
 	"github.com/edgematrix/emc/worker/hardware"
+	"github.com/edgematrix/emc/worker/runtime"
 )
 
 func startCmd() *cobra.Command {
@@ -30,13 +32,39 @@ running is run again from its start if its time suffices.`,
 	}
 }
 
+// measureInterval is how often a machine is looked at that isolates nothing yet.
+const measureInterval = 5 * time.Second
+
+// measured waits until jobs can be isolated: after a reboot the worker may be
+// there before the Engine is.
+func measured(ctx context.Context, w *worker) (runtime.Tier, error) {
+	said := ""
+	for {
+		tier, err := isolation(ctx, w)
+		if err == nil {
+			return tier, nil
+		}
+		if err.Error() != said {
+			said = err.Error()
+			w.log.Warn("jobs cannot be isolated yet; the worker waits", "error", err)
+		}
+		retry := time.NewTimer(measureInterval)
+		select {
+		case <-ctx.Done():
+			retry.Stop()
+			return runtime.TierNone, err
+		case <-retry.C:
+		}
+	}
+}
+
 // serve runs the daemon and says "ready" when the chain shows it.
 func serve(ctx context.Context, w *worker, out io.Writer) error {
 	runtimes, err := runtimesOf(w.home, w.log)(w.config)
 	if err != nil {
 		return err
 	}
-	tier, err := isolation(ctx, w)
+	tier, err := measured(ctx, w)
 	if err != nil {
 		return err
 	}

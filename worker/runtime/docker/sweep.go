@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
@@ -92,7 +93,8 @@ func (s *sweep) containers(ctx context.Context) error {
 		if !s.o.DryRun && c.Labels[labelRole] == roleJob && c.State == container.StateRunning {
 			// Nobody watches its deadline any more. What it leaves can be looked at
 			// until the grace is over.
-			if _, err := api.ContainerKill(ctx, c.ID, client.ContainerKillOptions{Signal: "SIGKILL"}); gone(err) != nil {
+			_, err := api.ContainerKill(ctx, c.ID, client.ContainerKillOptions{Signal: "SIGKILL"})
+			if gone(err) != nil && !cerrdefs.IsConflict(err) { // a conflict: it has just ended
 				s.errs = append(s.errs, err)
 			}
 		}
