@@ -41,10 +41,16 @@ func (r *Runtime) Sweep(ctx context.Context, o runtime.SweepOptions) ([]runtime.
 func (r *Runtime) clear(ctx context.Context, task string) error {
 	s := &sweep{r: r, task: task, now: r.now()}
 	err := s.containers(ctx)
-	if err == nil {
-		err = s.volumes(ctx)
+	if err = errors.Join(append(s.errs, err)...); err != nil {
+		return err
 	}
-	return errors.Join(append(s.errs, err)...)
+	// An Engine may hold a volume until it is started anew. That is no reason to
+	// fail a job: Sweep tries again.
+	err = s.volumes(ctx)
+	if err = errors.Join(append(s.errs, err)...); err != nil {
+		r.config.Logger.Warn("an earlier run's volume is left behind; it is removed later", "task", task, "error", err)
+	}
+	return nil
 }
 
 type sweep struct {

@@ -190,3 +190,22 @@ func TestAnEndIsNotBelieved(t *testing.T) {
 	_, err = rt.Sweep(t.Context(), runtime.SweepOptions{})
 	require.NoError(t, err)
 }
+
+// TestRunClearsItsOwnPast: what a dead worker left of a task is gone when the task
+// runs again; another task's is not touched.
+func TestRunClearsItsOwnPast(t *testing.T) {
+	rt := newTestRuntime(t, nil)
+	again, other := newRun(t, "sleep", "1h"), newRun(t, "sleep", "1h")
+	again.ID, other.ID = "emc1dead/8", "emc1dead/9"
+	left, stays := abandon(t, rt, again), abandon(t, rt, other)
+	require.NoError(t, rt.clear(t.Context(), again.ID))
+	_, err := rt.engine.api.ContainerInspect(t.Context(), left.job(), client.ContainerInspectOptions{})
+	require.True(t, cerrdefs.IsNotFound(err), "%v", err)
+	_, err = rt.engine.api.VolumeInspect(t.Context(), left.volume(), client.VolumeInspectOptions{})
+	require.True(t, cerrdefs.IsNotFound(err), "%v", err)
+	found, err := rt.engine.api.ContainerInspect(t.Context(), stays.job(), client.ContainerInspectOptions{})
+	require.NoError(t, err)
+	require.True(t, found.Container.State.Running)
+	_, err = rt.Sweep(t.Context(), runtime.SweepOptions{})
+	require.NoError(t, err)
+}
