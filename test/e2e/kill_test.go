@@ -231,6 +231,14 @@ func TestChainKilled(t *testing.T) {
 		s.said(customers[i], "spinning")
 	}
 	stages[0].check()
+	// A kill takes the last block's entries from CometBFT's index of transactions,
+	// in which the books below are read: whatever was paid for stands deeper.
+	height, err := net.Height(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, rig.Eventually(t.Context(), patience, "two more blocks", func() (bool, error) {
+		now, err := net.Height(t.Context())
+		return now >= height+2, err
+	}))
 	net.Kill()
 	for i, s := range stages {
 		s.logged(workers[i], "the chain's node does not answer")

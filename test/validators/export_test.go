@@ -60,7 +60,9 @@ func TestExportImport(t *testing.T) {
 			require.NoError(t, node.begin(ctx, file(name)))
 		}
 		require.NoError(t, n.Start(ctx), name)
-		require.NoError(t, first.WaitHeight(ctx, begin+3, 2*time.Minute), name)
+		for _, node := range n.Nodes {
+			require.NoError(t, node.WaitHeight(ctx, begin+3, 2*time.Minute), name)
+		}
 		then, now := maps.Clone(was), observed(t, first, m, jobs, begin)
 		if begin == 1 {
 			// Rewards and commission are paid out for a start at zero.

@@ -68,7 +68,9 @@ func TestJoinByStateSync(t *testing.T) {
 	}))
 	now, err := n.Height(ctx)
 	require.NoError(t, err)
-	require.NoError(t, joined.WaitHeight(ctx, now+5, 2*time.Minute))
+	for _, node := range []*Node{first, joined} {
+		require.NoError(t, node.WaitHeight(ctx, now+5, 2*time.Minute))
+	}
 	s, err := joined.Status(ctx)
 	require.NoError(t, err)
 	require.Greater(t, s.Earliest, filled, "it replayed nothing of before the snapshot")

@@ -137,6 +137,9 @@ func rehearse(t *testing.T, u upgrade) {
 	require.NoError(t, m.Finish(ctx, jobs))
 	end, err := n.Height(ctx)
 	require.NoError(t, err)
+	for _, node := range n.Nodes {
+		require.NoError(t, node.WaitHeight(ctx, end-1, 2*time.Minute))
+	}
 	compared, err := n.Agree(ctx, 1, end-1, n.Nodes...)
 	require.NoError(t, err)
 	require.EqualValues(t, end-1, compared)
