@@ -34,7 +34,7 @@ const (
 	// default configuration allows.
 	batch = 10
 	// signedAhead bounds the transactions of one measurement.
-	signedAhead = 24_000
+	signedAhead = 60_000
 )
 
 // load keeps a chain's mempool full.
