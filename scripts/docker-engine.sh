@@ -13,6 +13,10 @@ if ! command -v dockerd >/dev/null; then
   apt-get update -qq
   apt-get install -y -qq docker.io >/dev/null
 fi
+# An Engine that was killed leaves its numbers behind: the next one would wait for processes that are gone.
+for pid in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
+  if [[ -f $pid ]] && ! grep -Eqs '^State:[[:space:]]+[^ZX]' "/proc/$(<"$pid")/status"; then rm -f "$pid"; fi
+done
 # Not a child of this script: it stays when the script ends, and holds none of its pipes.
 log=$(mktemp /tmp/dockerd.XXXXXX.log)
 setsid dockerd >"$log" 2>&1 </dev/null &
