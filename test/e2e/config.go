@@ -14,14 +14,14 @@ const purse = 1_000_000_000
 // Windows of the test networks, in seconds. Those that a test waits out are
 // short, but long enough for a busy machine; the others are longer.
 const (
-	ackWindow     = 10
+	ackWindow     = 20
 	inputWindow   = 15
 	startWindow   = 30
 	receiptWindow = 30
 	acceptWindow  = 12
-	// unbonding and missedStart are also seen before they are over.
-	unbonding   = 20
-	missedStart = 10
+	unbonding     = 20
+	// missedStart is also seen before it is over.
+	missedStart = 20
 )
 
 // config is a config.yml with short windows and many customers.

@@ -25,12 +25,21 @@ func (n *Network) Open(ctx context.Context, address string) (Account, error) {
 // Since is what an account got or gave since it was noted, without the fees
 // that it paid.
 func (n *Network) Since(ctx context.Context, a Account) (int64, error) {
-	now, err := n.Open(ctx, a.Address)
+	height, err := n.Height(ctx)
 	if err != nil {
 		return 0, err
 	}
-	paid, err := n.PaidBy(ctx, a.Address, a.Height, now.Height)
-	return now.Uemc - a.Uemc + Fees(paid), err
+	return n.SinceAt(ctx, a, height)
+}
+
+// SinceAt is Since up to a height.
+func (n *Network) SinceAt(ctx context.Context, a Account, height int64) (int64, error) {
+	uemc, err := n.BalanceAt(ctx, a.Address, height)
+	if err != nil {
+		return 0, err
+	}
+	paid, err := n.PaidBy(ctx, a.Address, a.Height, height)
+	return uemc - a.Uemc + Fees(paid), err
 }
 
 // Expect checks what an account got or gave, to the last uemc. The index of

@@ -189,6 +189,15 @@ type Unbonding struct {
 	Amount Int `json:"amount"`
 }
 
+// UnbondingAt is how much of a node's stake is on its way back at a height, in uemc.
+func (n *Network) UnbondingAt(ctx context.Context, node string, height int64) (sum int64, err error) {
+	list, err := all[Unbonding](ctx, n, "/emc/compute/v1/nodes/"+node+"/unbondings", "unbondings", height)
+	for _, u := range list {
+		sum += int64(u.Amount)
+	}
+	return sum, err
+}
+
 // CustomerJobs lists a customer's jobs at a height.
 func (n *Network) CustomerJobs(ctx context.Context, customer string, height int64) ([]Job, error) {
 	return all[Job](ctx, n, "/emc/compute/v1/customers/"+customer+"/jobs", "jobs", height)

@@ -177,13 +177,11 @@ func (m *Money) unbondings(ctx context.Context, nodes []nodeView, height int64) 
 	seen := slices.Collect(maps.Keys(m.nodes))
 	m.mu.Unlock()
 	for _, node := range seen {
-		list, err := all[Unbonding](ctx, m.net, "/emc/compute/v1/nodes/"+node+"/unbondings", "unbondings", height)
+		amount, err := m.net.UnbondingAt(ctx, node, height)
 		if err != nil {
 			return 0, err
 		}
-		for _, u := range list {
-			sum += u.Amount
-		}
+		sum += Int(amount)
 	}
 	return sum, nil
 }

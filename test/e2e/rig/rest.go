@@ -18,9 +18,27 @@ var ErrNotFound = errors.New("not found")
 // was between two blocks. It says nothing about what was asked.
 var ErrNoAnswer = errors.New("no answer")
 
+// betweenBlocks is how long a node that answers "not now" is asked again: it is
+// in the middle of a commit, or CometBFT has a block whose state is not there yet.
+const betweenBlocks = 15 * time.Second
+
+// errBusy means that the node did answer: that it cannot tell just now.
+var errBusy = fmt.Errorf("%w: busy", ErrNoAnswer)
+
 // Get reads a JSON answer of the REST interface at a height; 0 is the newest.
-// It returns the height that answered.
-func (n *Network) Get(ctx context.Context, path string, height int64, into any) (int64, error) {
+// It returns the height that answered. A height that comes next is waited for.
+func (n *Network) Get(ctx context.Context, path string, height int64, into any) (at int64, err error) {
+	var said error
+	if err := Eventually(ctx, betweenBlocks, path+" is answered", func() (bool, error) {
+		at, said = n.get(ctx, path, height, into)
+		return !errors.Is(said, errBusy), said
+	}); err != nil {
+		return 0, err
+	}
+	return at, said
+}
+
+func (n *Network) get(ctx context.Context, path string, height int64, into any) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, n.REST+path, nil)
@@ -41,6 +59,9 @@ func (n *Network) Get(ctx context.Context, path string, height int64, into any) 
 	}
 	if response.StatusCode == http.StatusNotFound {
 		return 0, fmt.Errorf("%s: %w", path, ErrNotFound)
+	}
+	if response.StatusCode == http.StatusInternalServerError || response.StatusCode == http.StatusServiceUnavailable {
+		return 0, fmt.Errorf("%s: %w: %s: %.400s", path, errBusy, response.Status, body)
 	}
 	if response.StatusCode != http.StatusOK {
 		return 0, fmt.Errorf("%s: %w: %s: %.400s", path, ErrNoAnswer, response.Status, body)
