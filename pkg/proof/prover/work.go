@@ -1,0 +1,35 @@
+package prover
+
+import (
+	"context"
+	"sync"
+
+	"github.com/edgematrix/emc/pkg/proof"
+	"github.com/edgematrix/emc/pkg/proof/kernel"
+)
+
+// work is a stream of rounds to be multiplied.
+type work struct {
+	kernel  kernel.Kernel
+	seed    proof.Digest
+	logN    uint8
+	threads int
+	// next gives the round to begin; false when there is none left.
+	next func() (round uint64, ok bool)
+	// done takes a finished round.
+	done  func(round uint64, root proof.Digest, leaves []uint64)
+	meter *Meter
+}
+
+// run multiplies until no round is left or the context ends. Rounds that are not
+// finished then are lost.
+func (w *work) run(ctx context.Context) {
+	var group sync.WaitGroup
+	for first := 0; first < w.threads; first += teamSize {
+		t := newTeam(w)
+		for range min(teamSize, w.threads-first) {
+			group.Go(func() { t.join(ctx) })
+		}
+	}
+	group.Wait()
+}

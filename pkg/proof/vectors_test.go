@@ -1,0 +1,356 @@
+package proof_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/edgematrix/emc/pkg/proof"
+	"github.com/edgematrix/emc/pkg/proof/kernel"
+	"github.com/edgematrix/emc/pkg/proof/prover"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden vectors in testdata")
+
+// vectors are every step from a window to a verified proof. docs/proof.md says
+// what each name means.
+type vectors struct {
+	Generator []generatorVector `json:"generator"`
+	Fold      []foldVector      `json:"fold"`
+	Windows   []windowVector    `json:"windows"`
+	Tiles     []tileVector      `json:"tiles"`
+	Rounds    []roundVector     `json:"rounds"`
+	Proofs    []proofVector     `json:"proofs"`
+	Power     []powerVector     `json:"power"`
+}
+
+// word is a 64-bit integer as 16 hex digits, the highest first.
+type word uint64
+
+func (w word) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%016x", uint64(w)), nil }
+
+func (w *word) UnmarshalText(text []byte) error {
+	b, err := hex.DecodeString(string(text))
+	if err == nil && len(b) != 8 {
+		err = fmt.Errorf("%q is not 16 hex digits", text)
+	}
+	if err != nil {
+		return err
+	}
+	*w = word(binary.BigEndian.Uint64(b))
+	return nil
+}
+
+func words(list []uint64) []word {
+	out := make([]word, len(list))
+	for i, v := range list {
+		out[i] = word(v)
+	}
+	return out
+}
+
+type generatorVector struct {
+	Key     word   `json:"key"`
+	Words   []word `json:"words"`
+	Entries []int8 `json:"entries"` // of all the words
+}
+
+type foldVector struct {
+	X int32 `json:"x"`
+	G word  `json:"g"`
+}
+
+type windowVector struct {
+	ChainID string       `json:"chain_id"`
+	Height  uint64       `json:"height"`
+	Beacon  proof.Digest `json:"beacon"`
+	Node    string       `json:"node"`
+	PubKey  string       `json:"node_pubkey"`
+	Kind    uint8        `json:"kind"`
+	LogN    uint8        `json:"log2_n"`
+
+	ChainHash proof.Digest `json:"chain_id_sha256"`
+	Preimage  string       `json:"preimage"`
+	Seed      proof.Digest `json:"seed"`
+}
+
+type tileVector struct {
+	LogN      uint8        `json:"log2_n"`
+	Window    proof.Digest `json:"window_seed"`
+	Round     uint64       `json:"round"`
+	RoundSeed proof.Digest `json:"round_seed"`
+	Leaf      uint64       `json:"leaf"`
+	Row       int          `json:"first_row"`
+	Col       int          `json:"first_column"`
+	Rows      []word       `json:"row_keys"`
+	Cols      []word       `json:"column_keys"`
+	RowHead   []int8       `json:"first_row_entries"` // the first 16
+	ColHead   []int8       `json:"first_column_entries"`
+	C         []int32      `json:"c"` // row by row
+	Digest    word         `json:"digest"`
+}
+
+type roundVector struct {
+	LogN      uint8            `json:"log2_n"`
+	Window    proof.Digest     `json:"window_seed"`
+	Round     uint64           `json:"round"`
+	RoundSeed proof.Digest     `json:"round_seed"`
+	Leaves    []word           `json:"first_chunk"`
+	AllLeaves proof.Digest     `json:"leaves_sha256"` // of all leaves, little-endian, one after the other
+	Levels    [][]proof.Digest `json:"levels"`        // chunk nodes first, the root last
+	Root      proof.Digest     `json:"root"`
+}
+
+type openingVector struct {
+	X         proof.Digest   `json:"x"`
+	Sample    proof.Sample   `json:"sample"`
+	Chunk     []word         `json:"chunk"`
+	ChunkPath []proof.Digest `json:"chunk_path"`
+	RoundPath []proof.Digest `json:"round_path"`
+}
+
+type proofVector struct {
+	Window      windowVector     `json:"window"`
+	RoundRoots  []proof.Digest   `json:"round_roots"`
+	RoundLevels [][]proof.Digest `json:"round_levels"` // round leaves, padded, first; the root last
+	Commitment  proof.Commitment `json:"commitment"`
+	Beacon      proof.Digest     `json:"sample_beacon"`
+	SampleSeed  proof.Digest     `json:"sample_seed"`
+	K           int              `json:"k"`
+	Openings    []openingVector  `json:"openings"`
+	Proof       string           `json:"proof"`
+}
+
+type powerVector struct {
+	Commitment  proof.Commitment `json:"commitment"`
+	Nanoseconds int64            `json:"nanoseconds"`
+	MicroE      string           `json:"micro_e"`
+}
+
+// sampleWindow is a window whose every byte differs from its neighbours.
+func sampleWindow(logN uint8) proof.Window {
+	w := proof.Window{ChainID: "emc-local-1", Height: 0x0102030405060708, Kind: proof.KindInt8, LogN: logN}
+	for i := range w.Beacon {
+		w.Beacon[i] = byte(0x40 + i)
+	}
+	for i := range w.Node {
+		w.Node[i] = byte(0x80 + i)
+	}
+	w.PubKey[0] = 2
+	for i := range w.PubKey[1:] {
+		w.PubKey[1+i] = byte(0xA0 + i)
+	}
+	return w
+}
+
+var sampleBeacon = [32]byte(bytes.Repeat([]byte{0xC3, 0x5A}, 16))
+
+func windowOf(w proof.Window) windowVector {
+	chain := sha256.Sum256([]byte(w.ChainID))
+	pre := append([]byte("emc/poc/win/1"), chain[:]...)
+	pre = binary.LittleEndian.AppendUint64(pre, w.Height)
+	pre = append(append(append(pre, w.Beacon[:]...), w.Node[:]...), w.PubKey[:]...)
+	pre = append(pre, w.Kind, w.LogN)
+	return windowVector{
+		ChainID: w.ChainID, Height: w.Height, Beacon: w.Beacon, Node: hex.EncodeToString(w.Node[:]), PubKey: hex.EncodeToString(w.PubKey[:]),
+		Kind: w.Kind, LogN: w.LogN, ChainHash: chain, Preimage: hex.EncodeToString(pre), Seed: w.Seed(),
+	}
+}
+
+func generatorOf(key uint64) generatorVector {
+	v := generatorVector{Key: word(key)}
+	for i := range 4 {
+		e := kernel.Entries(key, i)
+		v.Words = append(v.Words, word(e))
+		for k := range kernel.Word {
+			v.Entries = append(v.Entries, int8(e>>(8*k)))
+		}
+	}
+	return v
+}
+
+func tileOf(logN uint8, round, leaf uint64) tileVector {
+	w := sampleWindow(logN)
+	n := w.N()
+	across := uint64(n / kernel.Tile)
+	seed := proof.RoundSeed(w.Seed(), round)
+	v := tileVector{
+		LogN: logN, Window: w.Seed(), Round: round, RoundSeed: seed, Leaf: leaf,
+		Row: int(leaf/across) * kernel.Tile, Col: int(leaf%across) * kernel.Tile,
+	}
+	var rows, cols [kernel.Tile]uint64
+	proof.Keys(rows[:], seed, proof.A, v.Row)
+	proof.Keys(cols[:], seed, proof.B, v.Col)
+	v.Rows, v.Cols = words(rows[:]), words(cols[:])
+	v.RowHead, v.ColHead = generatorOf(rows[0]).Entries[:16], generatorOf(cols[0]).Entries[:16]
+	var digest uint64
+	for _, a := range rows {
+		for _, b := range cols {
+			var c int32
+			for i := range n / kernel.Word {
+				x, y := kernel.Entries(a, i), kernel.Entries(b, i)
+				for k := range kernel.Word {
+					c += int32(int8(x>>(8*k))) * int32(int8(y>>(8*k)))
+				}
+			}
+			v.C = append(v.C, c)
+			digest += kernel.Fold(c)
+		}
+	}
+	v.Digest = word(digest)
+	return v
+}
+
+// levels are all levels of a tree, the root last.
+func levels(nodes []proof.Digest) [][]proof.Digest {
+	out := [][]proof.Digest{nodes}
+	for len(nodes) > 1 {
+		var up []proof.Digest
+		for i := 0; i < len(nodes); i += 2 {
+			h := sha256.Sum256(append(append([]byte{1}, nodes[i][:]...), nodes[i+1][:]...))
+			up = append(up, h)
+		}
+		nodes = up
+		out = append(out, nodes)
+	}
+	return out
+}
+
+// leavesOf are all leaves of a round, tile by tile.
+func leavesOf(w proof.Window, round uint64) []uint64 {
+	seed := proof.RoundSeed(w.Seed(), round)
+	across := w.N() / kernel.Tile
+	rows, cols := make([][kernel.Tile]uint64, across), make([][kernel.Tile]uint64, across)
+	for i := range across {
+		proof.Keys(rows[i][:], seed, proof.A, i*kernel.Tile)
+		proof.Keys(cols[i][:], seed, proof.B, i*kernel.Tile)
+	}
+	k := kernel.Best()
+	scratch := kernel.Buffer(k.TileScratch(w.N()))
+	out := make([]uint64, 0, across*across)
+	for i := range rows {
+		for j := range cols {
+			out = append(out, k.Leaf(&rows[i], &cols[j], w.N(), scratch))
+		}
+	}
+	return out
+}
+
+func roundOf(logN uint8, round uint64) roundVector {
+	w := sampleWindow(logN)
+	leaves := leavesOf(w, round)
+	all := sha256.New()
+	for _, leaf := range leaves {
+		_ = binary.Write(all, binary.LittleEndian, leaf)
+	}
+	tree := levels(proof.ChunkNodes(leaves))
+	return roundVector{
+		LogN: logN, Window: w.Seed(), Round: round, RoundSeed: proof.RoundSeed(w.Seed(), round),
+		Leaves: words(leaves[:proof.ChunkLeaves]), AllLeaves: proof.Digest(all.Sum(nil)), Levels: tree, Root: tree[len(tree)-1][0],
+	}
+}
+
+func proofOf(t *testing.T, logN uint8, rounds uint64, k int) proofVector {
+	t.Helper()
+	w := sampleWindow(logN)
+	p, err := prover.New(w, prover.Config{Rounds: rounds})
+	require.NoError(t, err)
+	p.Run(t.Context())
+	c, roots, err := p.Commit()
+	require.NoError(t, err)
+	out, err := p.Open(t.Context(), c, sampleBeacon, k)
+	require.NoError(t, err)
+
+	var nodes []proof.Digest
+	for j, root := range roots {
+		nodes = append(nodes, proof.RoundLeaf(uint64(j), root))
+	}
+	for len(nodes)&(len(nodes)-1) != 0 {
+		nodes = append(nodes, proof.Digest{})
+	}
+	v := proofVector{
+		Window: windowOf(w), RoundRoots: roots, RoundLevels: levels(nodes), Commitment: c, Beacon: sampleBeacon,
+		SampleSeed: proof.SampleSeed(sampleBeacon, w.Seed(), c), K: k, Proof: hex.EncodeToString(out),
+	}
+	for i := range k {
+		x := sha256.Sum256(binary.LittleEndian.AppendUint32(v.SampleSeed[:], uint32(i)))
+		o := openingVector{X: x, Sample: proof.SampleAt(v.SampleSeed, c, uint32(i))}
+		raw := out[i*proof.OpeningSize(c):][:proof.OpeningSize(c)]
+		for j := range proof.ChunkLeaves {
+			o.Chunk = append(o.Chunk, word(binary.LittleEndian.Uint64(raw[8*j:])))
+		}
+		path := raw[proof.ChunkSize:]
+		for len(path) > 0 {
+			d := proof.Digest(path[:32])
+			if len(o.ChunkPath) < 2*(int(logN)-4)-6 {
+				o.ChunkPath = append(o.ChunkPath, d)
+			} else {
+				o.RoundPath = append(o.RoundPath, d)
+			}
+			path = path[32:]
+		}
+		v.Openings = append(v.Openings, o)
+	}
+	return v
+}
+
+// Every hashed or packed byte stands in testdata/vectors.json: a change here is a
+// change of the protocol.
+func TestVectors(t *testing.T) {
+	var got vectors
+	for _, key := range []uint64{0, 1, 0x0123456789ABCDEF, ^uint64(0)} {
+		got.Generator = append(got.Generator, generatorOf(key))
+	}
+	for _, x := range []int32{0, 1, -1, 127 * 127, -128 * 127, 1 << 28, -1 << 28, 1<<31 - 1, -1 << 31} {
+		got.Fold = append(got.Fold, foldVector{x, word(kernel.Fold(x))})
+	}
+	for logN := uint8(proof.MinLogN); logN <= proof.MaxLogN; logN++ {
+		got.Windows = append(got.Windows, windowOf(sampleWindow(logN)))
+	}
+	for _, v := range []struct {
+		logN        uint8
+		round, leaf uint64
+	}{{10, 0, 0}, {10, 1, 4095}, {10, 1 << 33, 65}, {11, 0, 0}, {11, 2, 16383}, {11, 3, 129}, {14, 5, 1<<20 - 1}} {
+		got.Tiles = append(got.Tiles, tileOf(v.logN, v.round, v.leaf))
+	}
+	got.Rounds = []roundVector{roundOf(10, 0), roundOf(10, 2), roundOf(11, 1)}
+	got.Proofs = []proofVector{proofOf(t, 10, 1, 2), proofOf(t, 10, 3, 16), proofOf(t, 11, 3, 32)}
+	for _, v := range []powerVector{
+		{Commitment: proof.Commitment{LogN: 12, Rounds: 100}, Nanoseconds: 12_000_000_000},
+		{Commitment: proof.Commitment{LogN: 10, Rounds: 1}, Nanoseconds: 12_345_678_901},
+		{Commitment: proof.Commitment{LogN: 14, Rounds: proof.MaxRounds}, Nanoseconds: 1},
+	} {
+		v.MicroE = microE(v)
+		got.Power = append(got.Power, v)
+	}
+
+	path := filepath.Join("testdata", "vectors.json")
+	if *update {
+		data, err := json.MarshalIndent(got, "", " ")
+		require.NoError(t, err)
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(path, append(data, '\n'), 0o644))
+	}
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var want vectors
+	require.NoError(t, json.Unmarshal(data, &want))
+	require.Equal(t, want, got, "a format changed: every proof on a chain depends on it")
+
+	for _, v := range want.Proofs { // and every kernel accepts the whole proofs
+		raw, err := hex.DecodeString(v.Proof)
+		require.NoError(t, err)
+		for _, k := range kernel.All() {
+			require.NoError(t, proof.VerifyWith(k, sampleWindow(v.Commitment.LogN), v.Commitment, v.Beacon, v.K, raw), k.Name())
+		}
+	}
+}
