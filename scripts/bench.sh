@@ -6,4 +6,5 @@ cd "$(dirname "$0")/.."
 export CGO_ENABLED=0
 mkdir -p build
 go build -o build/bench-run ./test/bench
+test/bench/reference/build.sh build
 exec build/bench-run -bin build -out build/bench.json "$@"

@@ -10,7 +10,7 @@ import (
 type Sample struct {
 	Round uint64 `json:"round"`
 	// Leaf is the tile's place among those of its round, row by row.
-	Leaf uint64 `json:"leaf"`
+	Leaf uint64 `json:"tile"`
 }
 
 // SampleSeed is s: it depends on the beacon, which nobody knew when the

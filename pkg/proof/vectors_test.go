@@ -30,6 +30,7 @@ type vectors struct {
 	Tiles     []tileVector      `json:"tiles"`
 	Rounds    []roundVector     `json:"rounds"`
 	Proofs    []proofVector     `json:"proofs"`
+	Rejected  []rejectedVector  `json:"rejected"`
 	Power     []powerVector     `json:"power"`
 }
 
@@ -88,7 +89,7 @@ type tileVector struct {
 	Window    proof.Digest `json:"window_seed"`
 	Round     uint64       `json:"round"`
 	RoundSeed proof.Digest `json:"round_seed"`
-	Leaf      uint64       `json:"leaf"`
+	Tile      uint64       `json:"tile"`
 	Row       int          `json:"first_row"`
 	Col       int          `json:"first_column"`
 	Rows      []word       `json:"row_keys"`
@@ -96,7 +97,7 @@ type tileVector struct {
 	RowHead   []int8       `json:"first_row_entries"` // the first 16
 	ColHead   []int8       `json:"first_column_entries"`
 	C         []int32      `json:"c"` // row by row
-	Digest    word         `json:"digest"`
+	Leaf      word         `json:"leaf"`
 }
 
 type roundVector struct {
@@ -130,6 +131,16 @@ type proofVector struct {
 	Proof       string           `json:"proof"`
 }
 
+// rejectedVector is a proof that is none; Fault is the step at which it fails.
+type rejectedVector struct {
+	Window     windowVector     `json:"window"`
+	Commitment proof.Commitment `json:"commitment"`
+	Beacon     proof.Digest     `json:"sample_beacon"`
+	K          int              `json:"k"`
+	Proof      string           `json:"proof"`
+	Fault      string           `json:"fault"`
+}
+
 type powerVector struct {
 	Commitment  proof.Commitment `json:"commitment"`
 	Nanoseconds int64            `json:"nanoseconds"`
@@ -138,7 +149,7 @@ type powerVector struct {
 
 // sampleWindow is a window whose every byte differs from its neighbours.
 func sampleWindow(logN uint8) proof.Window {
-	w := proof.Window{ChainID: "emc-local-1", Height: 0x0102030405060708, Kind: proof.KindInt8, LogN: logN}
+	w := proof.Window{ChainID: "emc-local-1", Height: 0x01020304050607, Kind: proof.KindInt8, LogN: logN}
 	for i := range w.Beacon {
 		w.Beacon[i] = byte(0x40 + i)
 	}
@@ -178,21 +189,21 @@ func generatorOf(key uint64) generatorVector {
 	return v
 }
 
-func tileOf(logN uint8, round, leaf uint64) tileVector {
+func tileOf(logN uint8, round, tile uint64) tileVector {
 	w := sampleWindow(logN)
 	n := w.N()
 	across := uint64(n / kernel.Tile)
 	seed := proof.RoundSeed(w.Seed(), round)
 	v := tileVector{
-		LogN: logN, Window: w.Seed(), Round: round, RoundSeed: seed, Leaf: leaf,
-		Row: int(leaf/across) * kernel.Tile, Col: int(leaf%across) * kernel.Tile,
+		LogN: logN, Window: w.Seed(), Round: round, RoundSeed: seed, Tile: tile,
+		Row: int(tile/across) * kernel.Tile, Col: int(tile%across) * kernel.Tile,
 	}
 	var rows, cols [kernel.Tile]uint64
 	proof.Keys(rows[:], seed, proof.A, v.Row)
 	proof.Keys(cols[:], seed, proof.B, v.Col)
 	v.Rows, v.Cols = words(rows[:]), words(cols[:])
 	v.RowHead, v.ColHead = generatorOf(rows[0]).Entries[:16], generatorOf(cols[0]).Entries[:16]
-	var digest uint64
+	var leaf uint64
 	for _, a := range rows {
 		for _, b := range cols {
 			var c int32
@@ -203,10 +214,10 @@ func tileOf(logN uint8, round, leaf uint64) tileVector {
 				}
 			}
 			v.C = append(v.C, c)
-			digest += kernel.Fold(c)
+			leaf += kernel.Fold(c)
 		}
 	}
-	v.Digest = word(digest)
+	v.Leaf = word(leaf)
 	return v
 }
 
@@ -259,7 +270,9 @@ func roundOf(logN uint8, round uint64) roundVector {
 	}
 }
 
-func proofOf(t *testing.T, logN uint8, rounds uint64, k int) proofVector {
+// proofOf is an honest proof; with twice, under the first beacon that draws a
+// tile twice.
+func proofOf(t *testing.T, logN uint8, rounds uint64, k int, twice bool) proofVector {
 	t.Helper()
 	w := sampleWindow(logN)
 	p, err := prover.New(w, prover.Config{Rounds: rounds})
@@ -267,7 +280,11 @@ func proofOf(t *testing.T, logN uint8, rounds uint64, k int) proofVector {
 	p.Run(t.Context())
 	c, roots, err := p.Commit()
 	require.NoError(t, err)
-	out, err := p.Open(t.Context(), c, sampleBeacon, k)
+	beacon := sampleBeacon
+	for twice && !hasDouble(proof.Draw(beacon, w.Seed(), c, k)) {
+		beacon[0]++
+	}
+	out, err := p.Open(t.Context(), c, beacon, k)
 	require.NoError(t, err)
 
 	var nodes []proof.Digest
@@ -278,12 +295,12 @@ func proofOf(t *testing.T, logN uint8, rounds uint64, k int) proofVector {
 		nodes = append(nodes, proof.Digest{})
 	}
 	v := proofVector{
-		Window: windowOf(w), RoundRoots: roots, RoundLevels: levels(nodes), Commitment: c, Beacon: sampleBeacon,
-		SampleSeed: proof.SampleSeed(sampleBeacon, w.Seed(), c), K: k, Proof: hex.EncodeToString(out),
+		Window: windowOf(w), RoundRoots: roots, RoundLevels: levels(nodes), Commitment: c, Beacon: beacon,
+		SampleSeed: proof.SampleSeed(beacon, w.Seed(), c), K: k, Proof: hex.EncodeToString(out),
 	}
 	for i := range k {
 		x := sha256.Sum256(binary.LittleEndian.AppendUint32(v.SampleSeed[:], uint32(i)))
-		o := openingVector{X: x, Sample: proof.SampleAt(v.SampleSeed, c, uint32(i))}
+		o := openingVector{X: x, Sample: proof.SampleAt(v.SampleSeed, c, uint32(i)), ChunkPath: []proof.Digest{}, RoundPath: []proof.Digest{}}
 		raw := out[i*proof.OpeningSize(c):][:proof.OpeningSize(c)]
 		for j := range proof.ChunkLeaves {
 			o.Chunk = append(o.Chunk, word(binary.LittleEndian.Uint64(raw[8*j:])))
@@ -303,6 +320,54 @@ func proofOf(t *testing.T, logN uint8, rounds uint64, k int) proofVector {
 	return v
 }
 
+func hasDouble(samples []proof.Sample) bool {
+	seen := map[proof.Sample]bool{}
+	for _, s := range samples {
+		if seen[s] {
+			return true
+		}
+		seen[s] = true
+	}
+	return false
+}
+
+// rejected are an honest proof changed in one way each, and one whose digests are
+// all wrong, under a root that was made of them.
+func rejected(t *testing.T, honest proofVector) (list []rejectedVector) {
+	t.Helper()
+	raw, err := hex.DecodeString(honest.Proof)
+	require.NoError(t, err)
+	add := func(fault string, c proof.Commitment, out []byte) {
+		list = append(list, rejectedVector{honest.Window, c, honest.Beacon, honest.K, hex.EncodeToString(out), fault})
+	}
+	c := honest.Commitment
+	add("length", c, raw[:len(raw)-1])
+	add("length", c, append(bytes.Clone(raw), 0))
+	for _, at := range []int{0, proof.ChunkSize, len(raw) - 1} { // a leaf, and both paths
+		changed := bytes.Clone(raw)
+		changed[at] ^= 1
+		add("path", c, changed)
+	}
+	other := c
+	other.Root[0] ^= 1
+	add("path", other, raw)
+	other = c
+	other.Rounds = proof.MaxRounds + 1
+	add("rounds", other, raw)
+	f := newForger(sampleWindow(c.LogN), c.Rounds)
+	for i := range f.leaves[0] {
+		f.leaves[0][i]++
+	}
+	wrong, out := f.prove(honest.Beacon, honest.K)
+	add("leaf", wrong, out)
+	return list
+}
+
+// faults are the errors by their names in the vectors.
+var faults = map[string]error{
+	"length": proof.ErrLength, "rounds": proof.ErrRounds, "path": proof.ErrPath, "leaf": proof.ErrLeaf,
+}
+
 // Every hashed or packed byte stands in testdata/vectors.json: a change here is a
 // change of the protocol.
 func TestVectors(t *testing.T) {
@@ -318,12 +383,16 @@ func TestVectors(t *testing.T) {
 	}
 	for _, v := range []struct {
 		logN        uint8
-		round, leaf uint64
-	}{{10, 0, 0}, {10, 1, 4095}, {10, 1 << 33, 65}, {11, 0, 0}, {11, 2, 16383}, {11, 3, 129}, {14, 5, 1<<20 - 1}} {
-		got.Tiles = append(got.Tiles, tileOf(v.logN, v.round, v.leaf))
+		round, tile uint64
+	}{{10, 0, 0}, {10, 1, 4095}, {10, 1 << 33, 65}, {11, 0, 0}, {11, 2, 16383}, {11, 3, 129}, {12, 4, 257}, {13, 0, 1 << 17}, {14, 5, 1<<20 - 1}} {
+		got.Tiles = append(got.Tiles, tileOf(v.logN, v.round, v.tile))
 	}
 	got.Rounds = []roundVector{roundOf(10, 0), roundOf(10, 2), roundOf(11, 1)}
-	got.Proofs = []proofVector{proofOf(t, 10, 1, 2), proofOf(t, 10, 3, 16), proofOf(t, 11, 3, 32)}
+	got.Proofs = []proofVector{
+		proofOf(t, 10, 1, 2, false), proofOf(t, 10, 2, 2, false), proofOf(t, 10, 5, 16, false), proofOf(t, 10, 1, 32, true),
+		proofOf(t, 11, 3, 32, false),
+	}
+	got.Rejected = rejected(t, got.Proofs[0])
 	for _, v := range []powerVector{
 		{Commitment: proof.Commitment{LogN: 12, Rounds: 100}, Nanoseconds: 12_000_000_000},
 		{Commitment: proof.Commitment{LogN: 10, Rounds: 1}, Nanoseconds: 12_345_678_901},
@@ -346,6 +415,11 @@ func TestVectors(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &want))
 	require.Equal(t, want, got, "a format changed: every proof on a chain depends on it")
 
+	for _, v := range want.Rejected {
+		raw, err := hex.DecodeString(v.Proof)
+		require.NoError(t, err)
+		require.ErrorIs(t, proof.Verify(sampleWindow(10), v.Commitment, v.Beacon, v.K, raw), faults[v.Fault])
+	}
 	for _, v := range want.Proofs { // and every kernel accepts the whole proofs
 		raw, err := hex.DecodeString(v.Proof)
 		require.NoError(t, err)

@@ -14,18 +14,19 @@ import (
 	"path/filepath"
 )
 
-// Figure is one measured value. Goal is in words: "<= 2".
+// Figure is one measured value: a number, or "not run" where this machine lacks
+// what it takes. Goal is in words: "<= 2".
 type Figure struct {
-	Name  string  `json:"name"`
-	Value float64 `json:"value"`
-	Unit  string  `json:"unit"`
-	Goal  string  `json:"goal"`
+	Name  string `json:"name"`
+	Value any    `json:"value"`
+	Unit  string `json:"unit"`
+	Goal  string `json:"goal"`
 }
 
 func main() {
 	out := flag.String("out", "build/bench.json", "file to write")
 	bin := flag.String("bin", "build", "folder with emcd, emc-worker and charlm.wasm")
-	only := flag.String("only", "", "run one group: chain, wasm, docker, live or tps")
+	only := flag.String("only", "", "run one group: chain, wasm, docker, live, tps or proof")
 	flag.Parse()
 	if err := run(*out, *bin, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -43,6 +44,7 @@ func run(out, bin, only string) error {
 		{"docker", dockerFigures},
 		{"live", liveFigures},
 		{"tps", tpsFigures},
+		{"proof", proofFigures},
 	}
 	var figures []Figure
 	for _, g := range groups {
@@ -55,7 +57,14 @@ func run(out, bin, only string) error {
 			return fmt.Errorf("%s: %w", g.name, err)
 		}
 		for _, f := range got {
-			fmt.Printf("  %-40s %10.3f %-8s goal %s\n", f.Name, f.Value, f.Unit, f.Goal)
+			value := fmt.Sprint(f.Value)
+			if number, ok := f.Value.(float64); ok {
+				value = fmt.Sprintf("%.3f", number)
+				if number < 0.001 {
+					value = fmt.Sprintf("%.2g", number)
+				}
+			}
+			fmt.Printf("  %-40s %10s %-8s goal %s\n", f.Name, value, f.Unit, f.Goal)
 		}
 		figures = append(figures, got...)
 	}

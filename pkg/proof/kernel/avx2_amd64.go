@@ -8,6 +8,7 @@ const avx2Rows = 4
 
 func (avx2) Name() string            { return "avx2" }
 func (avx2) Shape() (rows, cols int) { return Tile, Tile }
+func (avx2) Step() int               { return Word }
 
 // PanelA: four groups of four rows, each [n/2][4 rows][2 int16].
 func (avx2) PanelA(n int) int { return 2 * n * Tile }

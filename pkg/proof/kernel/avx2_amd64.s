@@ -111,7 +111,13 @@ TEXT ·avx2Multiply(SB), NOSPLIT, $0-32
 	VPXOR Y6, Y6, Y6
 	VPXOR Y7, Y7, Y7
 
+	// The panel of B that comes next is fetched into the second-level cache.
+	MOVQ CX, R8
+	SHLQ $6, R8
+
 inner:
+	PREFETCHT1 (DX)(R8*1)
+	PREFETCHT1 64(DX)(R8*1)
 	VMOVDQU (DX), Y8
 	VMOVDQU 32(DX), Y9
 	ROW(0, Y0, Y1, Y11, Y12)

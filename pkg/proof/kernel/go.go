@@ -12,6 +12,7 @@ const pairs = Tile / 2
 
 func (portable) Name() string            { return "go" }
 func (portable) Shape() (rows, cols int) { return Tile, Tile }
+func (portable) Step() int               { return Word }
 
 // PanelA: [n] of one 64-bit integer for each pair of rows.
 func (portable) PanelA(n int) int { return n * pairs * 8 }

@@ -9,12 +9,13 @@ const Word = 8
 // Kernel multiplies blocks of the task's matrices. Its methods are safe for
 // concurrent use, and allocate nothing.
 type Kernel interface {
-	// Name is what people call it: go, avx2, vnni.
+	// Name is what people call it: go, avx2, vnni, amx.
 	Name() string
 	// Shape is how many rows of A and columns of B a block has: multiples of Tile.
 	Shape() (rows, cols int)
-	// PanelA and PanelB are the sizes in bytes of a block's packed operands for
-	// an inner dimension of n, a positive multiple of Word.
+	// Step is what the inner dimension n has to be a multiple of: Word, or more.
+	Step() int
+	// PanelA and PanelB are the sizes in bytes of a block's packed operands.
 	PanelA(n int) int
 	PanelB(n int) int
 	// PackA writes the rows of A that the keys stand for; PackB the columns of B.

@@ -81,32 +81,36 @@ func TestFold(t *testing.T) {
 }
 
 // Entries that no key gives: the sums are as large as they can be, of either sign.
-func TestExtremes(t *testing.T) {
-	every(t, func(t *testing.T, k Kernel) {
-		rows, cols := k.Shape()
-		for _, n := range []int{8, 24, 1000, 16384} {
-			for _, entries := range [][2]func(r, i int) int8{
-				{always(-128), always(-128)},
-				{always(-128), always(127)},
-				{always(127), always(-128)},
-				{always(127), always(127)},
-				{alternating, always(-128)},
-				{always(-128), alternating},
-				{alternating, alternating},
-				{onlyRow(5), always(127)},
-				{always(-1), onlyRow(11)},
-			} {
-				a, b := matrix(rows, n, entries[0]), matrix(cols, n, entries[1])
-				panelA, panelB := packed(k, a, b)
-				leaves := make([]uint64, block(k))
-				k.Multiply(leaves, panelA, panelB, n)
-				for i, leaf := range leaves {
-					want := plainEntries(a[i/(cols/Tile)*Tile:][:Tile], b[i%(cols/Tile)*Tile:][:Tile])
-					require.Equal(t, want, leaf, "n = %d, leaf %d", n, i)
-				}
+func TestExtremes(t *testing.T) { every(t, extremes) }
+
+func extremes(t *testing.T, k Kernel) {
+	rows, cols := k.Shape()
+	for _, n := range []int{1, 3, 125, 2048} {
+		n *= k.Step()
+		if n > 16384 {
+			n = 16384
+		}
+		for _, entries := range [][2]func(r, i int) int8{
+			{always(-128), always(-128)},
+			{always(-128), always(127)},
+			{always(127), always(-128)},
+			{always(127), always(127)},
+			{alternating, always(-128)},
+			{always(-128), alternating},
+			{alternating, alternating},
+			{onlyRow(5), always(127)},
+			{always(-1), onlyRow(11)},
+		} {
+			a, b := matrix(rows, n, entries[0]), matrix(cols, n, entries[1])
+			panelA, panelB := packed(k, a, b)
+			leaves := make([]uint64, block(k))
+			k.Multiply(leaves, panelA, panelB, n)
+			for i, leaf := range leaves {
+				want := plainEntries(a[i/(cols/Tile)*Tile:][:Tile], b[i%(cols/Tile)*Tile:][:Tile])
+				require.Equal(t, want, leaf, "n = %d, leaf %d", n, i)
 			}
 		}
-	})
+	}
 }
 
 func always(v int8) func(r, i int) int8 { return func(int, int) int8 { return v } }
@@ -155,29 +159,31 @@ func plainEntries(a, b [][]int8) (leaf uint64) {
 // A block's leaves change if any entry of it does: no part of the packed
 // operands is left out, or read twice.
 func TestEveryEntryCounts(t *testing.T) {
-	every(t, func(t *testing.T, k Kernel) {
-		const n = 16
-		rows, cols := k.Shape()
-		random := rand.New(rand.NewPCG(1, 2))
-		entry := func(int, int) int8 { return int8(random.Uint32()) }
-		a, b := matrix(rows, n, entry), matrix(cols, n, entry)
-		leaves := func() []uint64 {
-			panelA, panelB := packed(k, a, b)
-			out := make([]uint64, block(k))
-			k.Multiply(out, panelA, panelB, n)
-			return out
+	every(t, func(t *testing.T, k Kernel) { everyEntryCounts(t, k, 1) })
+}
+
+// everyEntryCounts looks at one of so many entries.
+func everyEntryCounts(t *testing.T, k Kernel, each int) {
+	n := 2 * k.Step()
+	rows, cols := k.Shape()
+	random := rand.New(rand.NewPCG(1, 2))
+	entry := func(int, int) int8 { return int8(random.Uint32()) }
+	a, b := matrix(rows, n, entry), matrix(cols, n, entry)
+	leaves := func() []uint64 {
+		panelA, panelB := packed(k, a, b)
+		out := make([]uint64, block(k))
+		k.Multiply(out, panelA, panelB, n)
+		return out
+	}
+	before := leaves()
+	for _, m := range [][][]int8{a, b} {
+		for at := 0; at < len(m)*n; at += each {
+			r, i := at/n, at%n
+			m[r][i] ^= 1
+			require.NotEqual(t, before, leaves(), "entry %d of row or column %d", i, r)
+			m[r][i] ^= 1
 		}
-		before := leaves()
-		for _, m := range [][][]int8{a, b} {
-			for r := range m {
-				for i := range n {
-					m[r][i] ^= 1
-					require.NotEqual(t, before, leaves(), "entry %d of row or column %d", i, r)
-					m[r][i] ^= 1
-				}
-			}
-		}
-	})
+	}
 }
 
 // tiles is how many tiles of random shapes each kernel has to agree on.
@@ -191,41 +197,46 @@ func TestKernelsAgree(t *testing.T) {
 	}
 	every(t, func(t *testing.T, k Kernel) {
 		t.Parallel()
-		rows, cols := k.Shape()
-		random := rand.New(rand.NewPCG(3, uint64(len(k.Name()))))
-		keysA, keysB := make([]uint64, rows), make([]uint64, cols)
-		leaves := make([]uint64, block(k))
-		const longest = 64
-		a, b, scratch := Buffer(k.PanelA(longest)), Buffer(k.PanelB(longest)), Buffer(portable{}.TileScratch(longest))
-		for done := 0; done < count; {
-			n := Word * (1 + random.IntN(longest/Word/2))
-			if done%100 < len(leaves) { // a few longer ones
-				n = longest
-			}
-			for i := range keysA {
-				keysA[i] = random.Uint64()
-			}
-			for i := range keysB {
-				keysB[i] = random.Uint64()
-			}
-			k.PackA(a[:k.PanelA(n)], keysA, n)
-			k.PackB(b[:k.PanelB(n)], keysB, n)
-			k.Multiply(leaves, a[:k.PanelA(n)], b[:k.PanelB(n)], n)
-			for i, leaf := range leaves {
-				tileA, tileB := (*[Tile]uint64)(keysA[i/(cols/Tile)*Tile:]), (*[Tile]uint64)(keysB[i%(cols/Tile)*Tile:])
-				var want uint64
-				if k.Name() == "go" {
-					want = Plain(tileA, tileB, n)
-				} else {
-					want = portable{}.Leaf(tileA, tileB, n, scratch)
-				}
-				if leaf != want {
-					t.Fatalf("n = %d, leaf %d: %#x, expected %#x", n, i, leaf, want)
-				}
-				done++
-			}
-		}
+		agree(t, k, count)
 	})
+}
+
+// agree compares so many tiles of a kernel with pure Go.
+func agree(t *testing.T, k Kernel, count int) {
+	rows, cols := k.Shape()
+	random := rand.New(rand.NewPCG(3, uint64(len(k.Name()))))
+	keysA, keysB := make([]uint64, rows), make([]uint64, cols)
+	leaves := make([]uint64, block(k))
+	longest := 8 * k.Step()
+	a, b, scratch := Buffer(k.PanelA(longest)), Buffer(k.PanelB(longest)), Buffer(portable{}.TileScratch(longest))
+	for done := 0; done < count; {
+		n := k.Step() * (1 + random.IntN(4))
+		if done%100 < len(leaves) { // a few longer ones
+			n = longest
+		}
+		for i := range keysA {
+			keysA[i] = random.Uint64()
+		}
+		for i := range keysB {
+			keysB[i] = random.Uint64()
+		}
+		k.PackA(a[:k.PanelA(n)], keysA, n)
+		k.PackB(b[:k.PanelB(n)], keysB, n)
+		k.Multiply(leaves, a[:k.PanelA(n)], b[:k.PanelB(n)], n)
+		for i, leaf := range leaves {
+			tileA, tileB := (*[Tile]uint64)(keysA[i/(cols/Tile)*Tile:]), (*[Tile]uint64)(keysB[i%(cols/Tile)*Tile:])
+			var want uint64
+			if k.Name() == "go" {
+				want = Plain(tileA, tileB, n)
+			} else {
+				want = portable{}.Leaf(tileA, tileB, n, scratch)
+			}
+			if leaf != want {
+				t.Fatalf("n = %d, leaf %d: %#x, expected %#x", n, i, leaf, want)
+			}
+			done++
+		}
+	}
 }
 
 // FuzzKernels looks for a key, or a shape, on which two kernels differ.

@@ -41,6 +41,15 @@ func packed(k Kernel, a, b [][]int8) (panelA, panelB []byte) {
 				panelB[(i/4*32+c)*4+i%4] = byte(b[c][i]) + 128
 			}
 		}
+	case "amx":
+		for i := range n {
+			for r := range a {
+				panelA[((i/64*2+r/16)*16+r%16)*64+i%64] = byte(a[r][i])
+			}
+			for c := range b {
+				panelB[c/16*16*n+(i/4*16+c%16)*4+i%4] = byte(b[c][i])
+			}
+		}
 	default:
 		panic("the test does not know the layout of " + k.Name())
 	}

@@ -8,10 +8,13 @@ const (
 	// has two such groups.
 	vnniRows = 8
 	vnniCols = 32
+	// vnniFlip adds 128 to each entry of a word: VPDPBUSD takes one side unsigned.
+	vnniFlip = 0x8080808080808080
 )
 
 func (vnni) Name() string            { return "vnni" }
 func (vnni) Shape() (rows, cols int) { return Tile, vnniCols }
+func (vnni) Step() int               { return Word }
 
 // vnniPanel is the size of eight packed rows: the entries, and the first values
 // of their sums, up to the next cache line.
@@ -32,8 +35,8 @@ func (vnni) PackA(dst []byte, keys []uint64, n int) {
 func (vnni) PackB(dst []byte, keys []uint64, n int) {
 	const stride = vnniCols * 4
 	_, _ = dst[n*vnniCols-1], keys[vnniCols-1]
-	vnniPackB(&dst[0], &keys[0], n/Word, stride)
-	vnniPackB(&dst[stride/2], &keys[vnniCols/2], n/Word, stride)
+	vnniPackB(&dst[0], &keys[0], n/Word, stride, vnniFlip)
+	vnniPackB(&dst[stride/2], &keys[vnniCols/2], n/Word, stride, vnniFlip)
 }
 
 func (vnni) Multiply(leaves []uint64, a, b []byte, n int) {
@@ -50,7 +53,7 @@ func (k vnni) Leaf(rows, cols *[Tile]uint64, n int, scratch []byte) (leaf uint64
 	_ = scratch[k.TileScratch(n)-1]
 	a, b := scratch, scratch[k.PanelA(n):]
 	k.PackA(a, rows[:], n)
-	vnniPackB(&b[0], &cols[0], n/Word, Tile*4)
+	vnniPackB(&b[0], &cols[0], n/Word, Tile*4, vnniFlip)
 	vnniMultiply16(&leaf, &a[0], &b[0], n/Word)
 	vnniMultiply16(&leaf, &a[vnniPanel(n)], &b[0], n/Word)
 	return leaf
@@ -66,7 +69,7 @@ func (vnni) Peak(iterations int) (macs int64) {
 func vnniPackA(dst *byte, keys *uint64, words int)
 
 //go:noescape
-func vnniPackB(dst *byte, keys *uint64, words, stride int)
+func vnniPackB(dst *byte, keys *uint64, words, stride int, flip uint64)
 
 //go:noescape
 func vnniMultiply32(leaves *[2]uint64, a, b *byte, words int)

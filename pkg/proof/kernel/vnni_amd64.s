@@ -1,17 +1,9 @@
 #include "textflag.h"
+#include "avx512_amd64.h"
 
 // AVX-512 VNNI. VPDPBUSD multiplies four unsigned bytes by four signed ones and
 // adds all of it to 32 bits, exactly. Entries of A stay signed, 128 is added to
 // those of B, and each sum of C begins at −128·(the sum of its row of A).
-
-DATA constants<>+0(SB)/8, $0x9E3779B97F4A7C15
-DATA constants<>+8(SB)/8, $0xBF58476D1CE4E5B9
-DATA constants<>+16(SB)/8, $0x94D049BB133111EB
-DATA constants<>+24(SB)/8, $0x8080808080808080
-DATA constants<>+32(SB)/4, $0x01010101
-DATA constants<>+36(SB)/4, $0x9E3779B1
-DATA constants<>+40(SB)/4, $0x85EBCA6B
-GLOBL constants<>(SB), RODATA, $44
 
 // The low halves of eight words, then the high halves.
 DATA halves<>+0(SB)/4, $0
@@ -32,18 +24,6 @@ DATA halves<>+56(SB)/4, $13
 DATA halves<>+60(SB)/4, $15
 GLOBL halves<>(SB), RODATA, $64
 
-// NEXT makes the next word of eight keys, but for the last step of the mixing:
-// the word is z ^ t. Z29, Z30 and Z31 hold the generator's constants.
-#define NEXT(key, z, t) \
-	VPADDQ  Z29, key, key \
-	VPSRLQ  $30, key, t   \
-	VPXORQ  key, t, z     \
-	VPMULLQ Z30, z, z     \
-	VPSRLQ  $27, z, t     \
-	VPXORQ  t, z, z       \
-	VPMULLQ Z31, z, z     \
-	VPSRLQ  $31, z, t
-
 // func vnniPackA(dst *byte, keys *uint64, words int)
 //
 // Eight rows: for each word 8 rows × 4 bytes, twice; then 8 × −128·(sum of the row).
@@ -55,7 +35,7 @@ TEXT ·vnniPackA(SB), NOSPLIT, $0-24
 	VPBROADCASTQ constants<>+0(SB), Z29
 	VPBROADCASTQ constants<>+8(SB), Z30
 	VPBROADCASTQ constants<>+16(SB), Z31
-	VPBROADCASTD constants<>+32(SB), Z28
+	VPBROADCASTD constants<>+24(SB), Z28
 	VMOVDQU64    halves<>(SB), Z27
 	VMOVDQU64    (SI), Z0
 	VPXORQ       Z26, Z26, Z26
@@ -79,12 +59,13 @@ rows:
 	VZEROUPPER
 	RET
 
-// func vnniPackB(dst *byte, keys *uint64, words, stride int)
+// func vnniPackB(dst *byte, keys *uint64, words, stride int, flip uint64)
 //
-// Sixteen columns, 128 added to each entry: for each word 16 columns × 4 bytes at
-// dst, the same at dst+stride, and on to dst+2·stride. The order of the columns
-// in those 64 bytes is the same everywhere, which is all that a tile asks for.
-TEXT ·vnniPackB(SB), NOSPLIT, $0-32
+// Sixteen columns: for each word 16 columns × 4 bytes at dst, the same at
+// dst+stride, and on to dst+2·stride. Words are xored with flip: 0x80 in each byte
+// adds 128 to each entry. The order of the columns in those 64 bytes is the same
+// everywhere, which is all that a tile asks for.
+TEXT ·vnniPackB(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ keys+8(FP), SI
 	MOVQ words+16(FP), CX
@@ -93,7 +74,7 @@ TEXT ·vnniPackB(SB), NOSPLIT, $0-32
 	VPBROADCASTQ constants<>+0(SB), Z29
 	VPBROADCASTQ constants<>+8(SB), Z30
 	VPBROADCASTQ constants<>+16(SB), Z31
-	VPBROADCASTQ constants<>+24(SB), Z28
+	VPBROADCASTQ flip+32(FP), Z28
 	VMOVDQU64    (SI), Z0
 	VMOVDQU64    64(SI), Z1
 
@@ -112,31 +93,6 @@ columns:
 
 	VZEROUPPER
 	RET
-
-// FOLD adds g of the sixteen sums in x to the eight 64-bit sums in leaf. Z28 and
-// Z29 hold the fold's constants; x, t and u are lost.
-#define FOLD(x, t, u, leaf) \
-	VPMULLD  Z28, x, x   \
-	VPSRLD   $15, x, t   \
-	VPXORD   t, x, x     \
-	VPADDD   Z29, x, t   \
-	VPMULUDQ t, x, u     \
-	VPADDQ   u, leaf, leaf \
-	VPSRLQ   $32, x, x   \
-	VPSRLQ   $32, t, t   \
-	VPMULUDQ t, x, u     \
-	VPADDQ   u, leaf, leaf
-
-// SUM adds the eight 64-bit sums in leaf (whose lower parts are y and x) to memory.
-#define SUM(leaf, y, x, mem) \
-	VEXTRACTI64X4 $1, leaf, Y20 \
-	VPADDQ        Y20, y, y   \
-	VEXTRACTI64X2 $1, y, X20  \
-	VPADDQ        X20, x, x   \
-	VPSRLDQ       $8, x, X20  \
-	VPADDQ        X20, x, x   \
-	VMOVQ         x, AX       \
-	ADDQ          AX, mem
 
 // ROW32 multiplies four bytes of a row by those of 32 columns in Z16 and Z17.
 #define ROW32(at, left, right) \
@@ -172,7 +128,17 @@ TEXT ·vnniMultiply32(SB), NOSPLIT, $0-32
 	VMOVDQA64    Z12, Z13
 	VMOVDQA64    Z14, Z15
 
+	// The panel of B that comes next is fetched into the second-level cache, the
+	// row's entries into the first.
+	MOVQ CX, R8
+	SHLQ $8, R8
+
 inner:
+	PREFETCHT1 (DX)(R8*1)
+	PREFETCHT1 64(DX)(R8*1)
+	PREFETCHT1 128(DX)(R8*1)
+	PREFETCHT1 192(DX)(R8*1)
+	PREFETCHT0 1024(SI)
 	VMOVDQU64 (DX), Z16
 	VMOVDQU64 64(DX), Z17
 	ROW32(0, Z0, Z1)
@@ -198,8 +164,8 @@ inner:
 	DECQ CX
 	JNZ  inner
 
-	VPBROADCASTD constants<>+36(SB), Z28
-	VPBROADCASTD constants<>+40(SB), Z29
+	VPBROADCASTD constants<>+28(SB), Z28
+	VPBROADCASTD constants<>+32(SB), Z29
 	VPXORQ       Z30, Z30, Z30
 	VPXORQ       Z31, Z31, Z31
 	FOLD(Z0, Z16, Z17, Z30)
@@ -269,8 +235,8 @@ half:
 	DECQ          CX
 	JNZ           half
 
-	VPBROADCASTD constants<>+36(SB), Z28
-	VPBROADCASTD constants<>+40(SB), Z29
+	VPBROADCASTD constants<>+28(SB), Z28
+	VPBROADCASTD constants<>+32(SB), Z29
 	VPXORQ       Z30, Z30, Z30
 	FOLD(Z0, Z16, Z17, Z30)
 	FOLD(Z1, Z18, Z19, Z30)

@@ -73,7 +73,7 @@ func Footprint(c Config, logN uint8) (int64, error) {
 	}
 	n := 1 << logN
 	_, cols := c.Kernel.Shape()
-	operandB := int64(c.Kernel.PanelB(n)) * int64(n/cols)
+	operandB := operandSize(c.Kernel.PanelB(n) * (n / cols))
 	underWay := roundMemory(logN) + int64(proof.Chunks(logN))*int64(len(proof.Digest{}))
 	perTeam := 2 * (operandB + underWay)
 	perThread := int64(c.Kernel.PanelA(n)) * int64(groups(c.Kernel, n))

@@ -3,8 +3,6 @@ package prover
 import (
 	"context"
 	"sync"
-
-	"github.com/edgematrix/emc/pkg/proof/kernel"
 )
 
 // team is a group of cores that share the operand B of a round, and of the next.
@@ -24,7 +22,7 @@ func newTeam(w *work) *team {
 	n := 1 << w.logN
 	_, cols := w.kernel.Shape()
 	for i := range t.operands {
-		t.operands[i] = kernel.Buffer(w.kernel.PanelB(n) * (n / cols))
+		t.operands[i] = newOperand(w.kernel.PanelB(n) * (n / cols))
 	}
 	return t
 }
