@@ -45,18 +45,24 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	}
 	m := &measurement{Options: o, window: window(o.LogN)}
 	o.Progress(fmt.Sprintf("one round of n = %d with %s on %s, to see how long it takes", 1<<o.LogN, o.Kernel.Name(), cores(o.Threads)))
+	if err := m.reserve(1); err != nil {
+		return Report{}, err
+	}
 	// The first round also warms up: caches, pages, the processor's clock.
 	for range 2 {
-		if err := m.turn(ctx, 1); err != nil {
+		if err := m.turn(ctx); err != nil {
 			return Report{}, err
 		}
 	}
 	rounds := max(1, uint64(o.Duration.Seconds()/turns/m.took[1].Seconds()))
 	m.took, m.rates, m.usage = nil, nil, prover.Usage{}
+	if err := m.reserve(rounds); err != nil {
+		return Report{}, err
+	}
 	for i := range turns {
 		o.Progress(fmt.Sprintf("turn %d of %d: %d rounds", i+1, turns, rounds))
 		m.ceilings = append(m.ceilings, Ceiling(o.Kernel, o.Threads, 200*time.Millisecond))
-		if err := m.turn(ctx, rounds); err != nil {
+		if err := m.turn(ctx); err != nil {
 			return Report{}, err
 		}
 	}
@@ -67,12 +73,13 @@ func Run(ctx context.Context, o Options) (Report, error) {
 // measurement is what Run collects.
 type measurement struct {
 	Options
-	window   proof.Window
-	last     *prover.Prover
-	took     []time.Duration
-	rates    []float64
-	ceilings []float64
-	usage    prover.Usage
+	window    proof.Window
+	workspace *prover.Workspace
+	last      *prover.Prover
+	took      []time.Duration
+	rates     []float64
+	ceilings  []float64
+	usage     prover.Usage
 }
 
 // window is one that nobody computed before.
@@ -86,10 +93,16 @@ func (m *measurement) config(rounds uint64) prover.Config {
 	return prover.Config{Kernel: m.Kernel, Threads: m.Threads, Rounds: rounds}
 }
 
-// turn does so many rounds of a window of its own.
-func (m *measurement) turn(ctx context.Context, rounds uint64) error {
+// reserve makes the memory for turns of so many rounds.
+func (m *measurement) reserve(rounds uint64) (err error) {
+	m.workspace, err = prover.Reserve(m.config(rounds), m.LogN)
+	return err
+}
+
+// turn does the rounds of a window of its own.
+func (m *measurement) turn(ctx context.Context) error {
 	m.window.Height++
-	p, err := prover.New(m.window, m.config(rounds))
+	p, err := m.workspace.Prover(m.window)
 	if err != nil {
 		return err
 	}

@@ -19,12 +19,11 @@ type core struct {
 	leaves     []uint64
 }
 
-func newCore(w *work) *core {
+func newCore(w *work, operand []byte) *core {
 	n := 1 << w.logN
 	rows, cols := w.kernel.Shape()
-	c := &core{work: w, n: n, rows: rows, cols: cols, groups: groups(w.kernel, n)}
+	c := &core{work: w, n: n, rows: rows, cols: cols, groups: groups(w.kernel, n), operand: operand}
 	c.keys = make([]uint64, max(rows, cols))
-	c.operand = kernel.Buffer(w.kernel.PanelA(n) * c.groups)
 	c.leaves = make([]uint64, rows/kernel.Tile*(cols/kernel.Tile))
 	return c
 }

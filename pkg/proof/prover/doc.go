@@ -7,7 +7,8 @@
 // the leaves. Nobody waits at the end of a round: whoever finds no block left
 // packs B of the next round, into a second buffer.
 //
-// Memory: Footprint tells it beforehand. Besides operands, the leaves of all
-// rounds are kept while they fit into Config.Memory; of later rounds only the root
-// is, and what is drawn of them is multiplied again when it has to be opened.
+// Memory: Footprint tells it beforehand, and Reserve makes it before a window
+// opens. Besides operands, the leaves of all rounds are kept while they fit into
+// Config.Memory; of later rounds only the root is, and what is drawn of them is
+// multiplied again when it has to be opened.
 package prover

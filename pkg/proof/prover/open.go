@@ -66,7 +66,7 @@ func (p *Prover) again(ctx context.Context, rounds []uint64, roots []proof.Diges
 	var mu sync.Mutex // many cores call back
 	var wrong error
 	queue := rounds
-	p.work(func() (uint64, bool) {
+	p.work(ctx, func() (uint64, bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		if len(queue) == 0 {
@@ -82,7 +82,7 @@ func (p *Prover) again(ctx context.Context, rounds []uint64, roots []proof.Diges
 			wrong = fmt.Errorf("round %d has the root %s, and had %s before: this machine computes wrongly", round, root, roots[round])
 		}
 		into[round] = leaves
-	}).run(ctx)
+	})
 	if wrong != nil {
 		return wrong
 	}

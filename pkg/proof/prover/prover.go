@@ -3,7 +3,6 @@ package prover
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -15,10 +14,11 @@ var ErrNothingDone = errors.New("no round is finished")
 
 // Prover is one node's work in one window. Its methods may be called while Run runs.
 type Prover struct {
-	window proof.Window
-	seed   proof.Digest
-	config Config
-	meter  Meter
+	window    proof.Window
+	seed      proof.Digest
+	config    Config
+	workspace *Workspace
+	meter     Meter
 
 	mu    sync.Mutex
 	begun uint64
@@ -31,35 +31,34 @@ type Prover struct {
 	room int64
 }
 
-// New prepares the work of a window. Roots are those of rounds that an earlier
-// prover of the same window finished, before a restart; what is drawn of them is
-// multiplied again.
+// New prepares the work of a window in a workspace of its own.
 func New(w proof.Window, c Config, roots ...proof.Digest) (*Prover, error) {
 	if err := w.Validate(); err != nil {
 		return nil, err
 	}
-	c, err := c.withDefaults()
+	s, err := Reserve(c, w.LogN)
 	if err != nil {
 		return nil, err
 	}
-	if uint64(len(roots)) > c.Rounds {
-		return nil, fmt.Errorf("prover: %w: %d are finished, expected at most %d", proof.ErrRounds, len(roots), c.Rounds)
-	}
+	return s.Prover(w, roots...)
+}
+
+func newProver(w proof.Window, s *Workspace, roots []proof.Digest) *Prover {
 	return &Prover{
-		window: w, seed: w.Seed(), config: c, begun: uint64(len(roots)), roots: slices.Clone(roots),
-		ahead: map[uint64]proof.Digest{}, kept: map[uint64][]uint64{}, room: c.Memory,
-	}, nil
+		window: w, seed: w.Seed(), config: s.config, workspace: s, begun: uint64(len(roots)), roots: slices.Clone(roots),
+		ahead: map[uint64]proof.Digest{}, kept: map[uint64][]uint64{}, room: s.config.Memory,
+	}
 }
 
 // Run multiplies rounds until the context ends, which is no error: that is how a
 // window closes. Call it once.
-func (p *Prover) Run(ctx context.Context) { p.work(p.begin, p.finish).run(ctx) }
+func (p *Prover) Run(ctx context.Context) { p.work(ctx, p.begin, p.finish) }
 
-func (p *Prover) work(next func() (uint64, bool), done func(uint64, proof.Digest, []uint64)) *work {
-	return &work{
-		kernel: p.config.Kernel, seed: p.seed, logN: p.window.LogN, threads: p.config.Threads,
-		next: next, done: done, meter: &p.meter,
-	}
+func (p *Prover) work(ctx context.Context, next func() (uint64, bool), done func(uint64, proof.Digest, []uint64)) {
+	teams, giveBack := p.workspace.take()
+	defer giveBack()
+	w := &work{kernel: p.config.Kernel, seed: p.seed, logN: p.window.LogN, next: next, done: done, meter: &p.meter}
+	w.run(ctx, teams)
 }
 
 func (p *Prover) begin() (uint64, bool) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -118,6 +119,39 @@ func TestOpenAgain(t *testing.T) {
 	cancel(gone)
 	_, err = forgetful.Open(ctx, c, beacon, 8)
 	require.ErrorIs(t, err, gone)
+}
+
+// A workspace serves one window after the other, and whoever comes meanwhile.
+func TestWorkspace(t *testing.T) {
+	config := prover.Config{Rounds: 3, Threads: 2}
+	space, err := prover.Reserve(config, 10)
+	require.NoError(t, err)
+	var group sync.WaitGroup
+	for height := range uint64(6) {
+		w := window(10)
+		w.Height = height
+		want, _, err := finished(t, w, config).Commit()
+		require.NoError(t, err)
+		p, err := space.Prover(w)
+		require.NoError(t, err)
+		run := func() {
+			p.Run(t.Context())
+			got, _, err := p.Commit()
+			if err != nil || got != want {
+				t.Errorf("window %d: %+v, expected %+v (%v)", height, got, want, err)
+			}
+		}
+		if height < 3 {
+			run()
+		} else {
+			group.Go(run)
+		}
+	}
+	group.Wait()
+	_, err = space.Prover(window(11))
+	require.ErrorIs(t, err, proof.ErrSize)
+	_, err = prover.Reserve(config, 9)
+	require.ErrorIs(t, err, proof.ErrSize)
 }
 
 func TestOpenRefuses(t *testing.T) {

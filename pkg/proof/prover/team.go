@@ -17,19 +17,8 @@ type team struct {
 	empty bool
 }
 
-func newTeam(w *work) *team {
-	t := &team{work: w}
-	n := 1 << w.logN
-	_, cols := w.kernel.Shape()
-	for i := range t.operands {
-		t.operands[i] = newOperand(w.kernel.PanelB(n) * (n / cols))
-	}
-	return t
-}
-
 // join takes part in one round of the team after the other.
-func (t *team) join(ctx context.Context) {
-	c := newCore(t.work)
+func (t *team) join(ctx context.Context, c *core) {
 	for i := 0; ; i++ {
 		r := t.enter(ctx, i)
 		if r == nil || !c.pack(ctx, r) || !c.multiply(ctx, r) {

@@ -10,10 +10,9 @@ import (
 
 // work is a stream of rounds to be multiplied.
 type work struct {
-	kernel  kernel.Kernel
-	seed    proof.Digest
-	logN    uint8
-	threads int
+	kernel kernel.Kernel
+	seed   proof.Digest
+	logN   uint8
 	// next gives the round to begin; false when there is none left.
 	next func() (round uint64, ok bool)
 	// done takes a finished round.
@@ -23,12 +22,12 @@ type work struct {
 
 // run multiplies until no round is left or the context ends. Rounds that are not
 // finished then are lost.
-func (w *work) run(ctx context.Context) {
+func (w *work) run(ctx context.Context, teams []teamSpace) {
 	var group sync.WaitGroup
-	for first := 0; first < w.threads; first += teamSize {
-		t := newTeam(w)
-		for range min(teamSize, w.threads-first) {
-			group.Go(func() { t.join(ctx) })
+	for _, space := range teams {
+		t := &team{work: w, operands: space.operands}
+		for _, operand := range space.cores {
+			group.Go(func() { t.join(ctx, newCore(w, operand)) })
 		}
 	}
 	group.Wait()
