@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	abci "github.com/cometbft/cometbft/abci/types"
 	dbm "github.com/cosmos/cosmos-db"
 	"github.com/cosmos/gogoproto/proto"
 	"github.com/spf13/cast"
@@ -103,12 +102,11 @@ func New(
 	app.MountKVStores(app.keys)
 	app.MountObjectStores(app.objKeys)
 	app.SetInitChainer(app.InitChainer)
-	app.SetPreBlocker(func(ctx sdk.Context, _ *abci.RequestFinalizeBlock) (*sdk.ResponsePreBlock, error) {
-		return app.moduleManager.PreBlock(ctx)
-	})
+	app.SetPreBlocker(app.PreBlocker)
 	app.SetBeginBlocker(func(ctx sdk.Context) (sdk.BeginBlock, error) { return app.moduleManager.BeginBlock(ctx) })
 	app.SetEndBlocker(func(ctx sdk.Context) (sdk.EndBlock, error) { return app.moduleManager.EndBlock(ctx) })
 	app.setAnteHandler()
+	app.setProposals(appOpts, logger)
 
 	files, err := proto.MergedRegistry()
 	if err != nil {

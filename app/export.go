@@ -57,6 +57,9 @@ func (app *App) prepareZeroHeight(ctx sdk.Context, jailAllowed []string) error {
 	if err := app.restartStaking(ctx, jailAllowed); err != nil {
 		return err
 	}
+	if err := app.PocKeeper.RestartAtZero(ctx); err != nil {
+		return err
+	}
 	var failed error
 	err := app.SlashingKeeper.IterateValidatorSigningInfos(ctx,
 		func(address sdk.ConsAddress, info slashingtypes.ValidatorSigningInfo) bool {

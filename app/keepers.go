@@ -47,6 +47,8 @@ import (
 	"github.com/edgematrix/emc/pkg/escrow"
 	computekeeper "github.com/edgematrix/emc/x/compute/keeper"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
+	pockeeper "github.com/edgematrix/emc/x/poc/keeper"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 type storeService = store.KVStoreService
@@ -70,6 +72,7 @@ type Keepers struct {
 	IBCKeeper       *ibckeeper.Keeper
 	TransferKeeper  *ibctransferkeeper.Keeper
 	ComputeKeeper   *computekeeper.Keeper
+	PocKeeper       *pockeeper.Keeper
 }
 
 // storeKeys names every persistent store.
@@ -78,7 +81,7 @@ func storeKeys() []string {
 		authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, slashingtypes.StoreKey,
 		distrtypes.StoreKey, govtypes.StoreKey, upgradetypes.StoreKey, evidencetypes.StoreKey,
 		feegrant.StoreKey, authzkeeper.StoreKey, epochstypes.StoreKey, consensustypes.StoreKey,
-		nftkeeper.StoreKey, ibcexported.StoreKey, ibctransfertypes.StoreKey, computetypes.StoreKey,
+		nftkeeper.StoreKey, ibcexported.StoreKey, ibctransfertypes.StoreKey, computetypes.StoreKey, poctypes.StoreKey,
 	}, rehearsalStores()...)
 }
 
@@ -134,6 +137,7 @@ func (app *App) setKeepers(appOpts servertypes.AppOptions, logger log.Logger) {
 	app.setIBCKeepers()
 	app.ComputeKeeper = computekeeper.NewKeeper(
 		app.appCodec, app.storeService(computetypes.StoreKey), app.AccountKeeper, app.BankKeeper, app.DistrKeeper, authority())
+	app.PocKeeper = pockeeper.NewKeeper(app.appCodec, app.storeService(poctypes.StoreKey), app.StakingKeeper, authority())
 }
 
 // setStakingKeepers builds the validators' keepers and links their hooks.

@@ -41,6 +41,8 @@ import (
 	ibctm "github.com/cosmos/ibc-go/v11/modules/light-clients/07-tendermint"
 
 	computetypes "github.com/edgematrix/emc/x/compute/types"
+	"github.com/edgematrix/emc/x/poc"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 // setModules builds the module, basic and simulation managers. Vesting messages
@@ -66,6 +68,7 @@ func (app *App) setModules() {
 		transfer.NewAppModule(app.TransferKeeper),
 		ibctm.NewAppModule(app.lightClient()),
 		app.computeModule(),
+		poc.NewAppModule(app.appCodec, app.PocKeeper),
 	)
 	app.basicManager = module.NewBasicManagerFromManager(app.moduleManager, genesisBasics(app))
 	app.basicManager.RegisterLegacyAminoCodec(app.legacyAmino)
@@ -109,7 +112,7 @@ func (app *App) setOrders() {
 	genesis := []string{
 		authtypes.ModuleName, banktypes.ModuleName, distrtypes.ModuleName, stakingtypes.ModuleName,
 		slashingtypes.ModuleName, govtypes.ModuleName, ibcexported.ModuleName,
-		nft.ModuleName, computetypes.ModuleName, genutiltypes.ModuleName,
+		nft.ModuleName, computetypes.ModuleName, poctypes.ModuleName, genutiltypes.ModuleName,
 		evidencetypes.ModuleName, authz.ModuleName, ibctransfertypes.ModuleName, feegrant.ModuleName,
 		upgradetypes.ModuleName, epochstypes.ModuleName, consensustypes.ModuleName, ibctm.ModuleName,
 	}

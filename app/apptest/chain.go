@@ -88,7 +88,7 @@ func New(t testing.TB, o Options) *Chain {
 
 	var funded []network.Account
 	for i := range o.Accounts {
-		key := &secp256k1.PrivKey{Key: secp256k1.GenPrivKeyFromSecret(fmt.Appendf(nil, "account %d", i)).Key}
+		key := AccountKey(i)
 		address := sdk.AccAddress(key.PubKey().Address())
 		c.Accounts = append(c.Accounts, &Account{Address: address, Key: key, number: uint64(i)})
 		funded = append(funded, network.Account{
@@ -103,7 +103,7 @@ func New(t testing.TB, o Options) *Chain {
 		Bonded: sdk.NewInt64Coin(amount.BaseDenom, 500_000_000_000),
 	})
 	require.NoError(t, err)
-	c.Genesis, err = network.NewGenesis(codecs, ChainID, c.Time, funded, []json.RawMessage{genTx})
+	c.Genesis, err = network.NewGenesis(codecs, ChainID, c.Time, funded, []json.RawMessage{genTx}, nil)
 	require.NoError(t, err)
 	if o.Genesis != nil {
 		var state map[string]json.RawMessage
@@ -116,6 +116,11 @@ func New(t testing.TB, o Options) *Chain {
 	c.Accounts[0].nonce = 1 // it signed the genesis transaction
 	c.NextBlock()
 	return c
+}
+
+// AccountKey is the key of the i-th account of every test chain.
+func AccountKey(i int) *secp256k1.PrivKey {
+	return &secp256k1.PrivKey{Key: secp256k1.GenPrivKeyFromSecret(fmt.Appendf(nil, "account %d", i)).Key}
 }
 
 // NewApp returns an application on an empty database, not yet initialised.
@@ -156,9 +161,20 @@ func (c *Chain) NextBlock(txs ...[]byte) *abci.ResponseFinalizeBlock {
 // NextBlockAfter makes a block after a time.
 func (c *Chain) NextBlockAfter(d time.Duration, txs ...[]byte) *abci.ResponseFinalizeBlock {
 	c.t.Helper()
+	return c.block(d, nil, txs)
+}
+
+// NextBlockBy makes a block that a validator, by its consensus address, has proposed.
+func (c *Chain) NextBlockBy(proposer []byte, txs ...[]byte) *abci.ResponseFinalizeBlock {
+	c.t.Helper()
+	return c.block(time.Second, proposer, txs)
+}
+
+func (c *Chain) block(d time.Duration, proposer []byte, txs [][]byte) *abci.ResponseFinalizeBlock {
+	c.t.Helper()
 	c.Time = c.Time.Add(d)
 	c.height = c.LastBlockHeight() + 1
-	response, err := c.FinalizeBlock(&abci.RequestFinalizeBlock{Height: c.height, Time: c.Time, Txs: txs})
+	response, err := c.FinalizeBlock(&abci.RequestFinalizeBlock{Height: c.height, Time: c.Time, Txs: txs, ProposerAddress: proposer})
 	require.NoError(c.t, err)
 	_, err = c.Commit()
 	require.NoError(c.t, err)

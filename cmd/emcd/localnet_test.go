@@ -79,6 +79,33 @@ func TestLocalnet(t *testing.T) {
 		n.MustTx("bank", "send", "alice", "bob", "25uemc", "--sign-mode", "amino-json", "--gas-prices", "0.00000002emc")
 		require.Contains(t, n.MustEmcd("q", "bank", "denom-metadata", "uemc"), "exponent: 6")
 	})
+	t.Run("the beacon has its validator's key", func(t *testing.T) {
+		validator := strings.TrimSpace(n.MustEmcd("keys", "show", "validator", "--bech", "val", "--address"))
+		show := strings.TrimSpace(n.MustEmcd("beacon-key", "show"))
+		old := filepath.Join(n.Home, "config", "beacon_key.json")
+		require.FileExists(t, old)
+		var answer struct {
+			Key struct {
+				PubKey, NextPubKey []byte
+				Contributions      string
+			} `json:"beacon_key"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(n.MustEmcd("q", "poc", "beacon-key", validator, "--output", "json")), &answer))
+		require.NotEqual(t, "", answer.Key.Contributions)
+		require.Contains(t, n.MustEmcd("q", "poc", "draw", "1"), "ready: true")
+
+		out, err := n.Emcd("beacon-key", "register", "--from", "validator", "--yes")
+		require.Error(t, err, "it is registered already")
+		require.Contains(t, out+err.Error(), "registered already")
+		require.NoError(t, os.Rename(old, old+".1"))
+		n.MustSend("beacon-key", "register", "--from", "validator")
+		require.NotEqual(t, show, strings.TrimSpace(n.MustEmcd("beacon-key", "show")), "a home without a key gets one")
+		require.Contains(t, n.MustEmcd("q", "poc", "beacon-key", validator), "next_active_from")
+		require.NoError(t, os.Remove(old))
+		_, err = n.Emcd("beacon-key", "show")
+		require.ErrorContains(t, err, "beacon-key register")
+		require.NoError(t, os.Rename(old+".1", old))
+	})
 	t.Run("the API is open and described", func(t *testing.T) {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.REST+"/cosmos/base/tendermint/v1beta1/node_info", nil)
 		require.NoError(t, err)

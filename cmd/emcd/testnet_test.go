@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -30,7 +31,10 @@ func TestTestnet(t *testing.T) {
 	for i := range validators {
 		log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 		require.NoError(t, err)
-		node := exec.CommandContext(t.Context(), binary, "start", "--home", filepath.Join(dir, fmt.Sprintf("node%d", i), "emcd"), "--log_level", "error")
+		// Two with each executor: their results have to be the same in every block.
+		executor := []string{"sequential", "block-stm"}[i%2]
+		node := exec.CommandContext(t.Context(), binary, "start", "--home", filepath.Join(dir, fmt.Sprintf("node%d", i), "emcd"),
+			"--log_level", "error", "--block-executor", executor)
 		node.Stdout, node.Stderr = log, log
 		node.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		require.NoError(t, node.Start())
@@ -50,6 +54,11 @@ func TestTestnet(t *testing.T) {
 			return err == nil && height >= 3
 		}, 90*time.Second, fmt.Sprintf("node %d at height 3", i))
 	}
+	// All four contribute to the beacon with the keys that init-files made.
+	localnet.Eventually(t, func() bool {
+		out, err := exec.CommandContext(t.Context(), binary, "query", "poc", "draw", "2", "--node", fmt.Sprintf("http://127.0.0.1:%d", base+1)).Output()
+		return err == nil && strings.Contains(string(out), "ready: true") && strings.Contains(string(out), "needed: 4")
+	}, 90*time.Second, "a draw to which four keys have contributed")
 }
 
 func TestTestnetRefuses(t *testing.T) {

@@ -88,6 +88,7 @@ func TestJoinByStateSync(t *testing.T) {
 		"/emc/compute/v1/nodes/" + m.Worker.Address + "/jobs",
 		"/cosmos/bank/v1beta1/balances/" + m.Customer.Address,
 		"/cosmos/staking/v1beta1/validators",
+		"/emc/poc/v1/beacon_keys", "/emc/poc/v1/draws/" + strconv.FormatInt(filled, 10),
 	} {
 		var theirs, its map[string]any
 		_, err := first.Get(ctx, path, now+5, &theirs)
@@ -97,6 +98,16 @@ func TestJoinByStateSync(t *testing.T) {
 		require.NotEmpty(t, its, path)
 		require.Equal(t, theirs, its, path)
 	}
+	// Both validators have contributed to the public randomness, with the keys that
+	// their homes were made with, and so a draw is ready.
+	var draw struct {
+		Ready  bool `json:"ready"`
+		Needed int  `json:"needed"`
+	}
+	_, err = joined.Get(ctx, "/emc/poc/v1/draws/"+strconv.FormatInt(now-20, 10), 0, &draw)
+	require.NoError(t, err)
+	require.True(t, draw.Ready)
+	require.Equal(t, 2, draw.Needed)
 	books, err := rig.NewMoney(ctx, joined.Network)
 	require.NoError(t, err)
 	books.Watch(m.Customer.Address)

@@ -181,7 +181,13 @@ func (n *Network) MustEmcd(args ...string) string {
 // MustTx sends a transaction, waits for its block and fails unless it succeeded.
 func (n *Network) MustTx(args ...string) string {
 	n.t.Helper()
-	out := n.MustEmcd(append(append([]string{"tx"}, args...), "--yes", "--output", "json")...)
+	return n.MustSend(append([]string{"tx"}, args...)...)
+}
+
+// MustSend is MustTx for any command that sends a transaction.
+func (n *Network) MustSend(args ...string) string {
+	n.t.Helper()
+	out := n.MustEmcd(append(args, "--yes", "--output", "json")...)
 	var sent struct {
 		Hash string `json:"txhash"`
 		Code uint32 `json:"code"`

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"crypto/rand"
 	"fmt"
 	"os"
 
@@ -16,6 +17,7 @@ import (
 	genutiltypes "github.com/cosmos/cosmos-sdk/x/genutil/types"
 
 	"github.com/edgematrix/emc/app"
+	"github.com/edgematrix/emc/pkg/beacon"
 )
 
 // newApp opens the chain for the node and the maintenance commands.
@@ -72,6 +74,9 @@ func initCmd(chain *app.App, home string) *cobra.Command {
 		file := server.GetServerContextFromCmd(cmd).Config.SetRoot(client.GetClientContextFromCmd(cmd).HomeDir).GenesisFile()
 		genesis, err := genutiltypes.AppGenesisFromFile(file)
 		if err != nil {
+			return err
+		}
+		if _, err := beacon.LoadOrMake(client.GetClientContextFromCmd(cmd).HomeDir, rand.Reader); err != nil {
 			return err
 		}
 		keys := genesis.Consensus.Params.Validator.PubKeyTypes

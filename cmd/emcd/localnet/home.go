@@ -24,6 +24,7 @@ import (
 
 	"github.com/edgematrix/emc/cmd/emcd/network"
 	"github.com/edgematrix/emc/pkg/amount"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 const (
@@ -144,13 +145,25 @@ func (h home) write(ctx context.Context, c network.Codecs, cfg Config, raw []byt
 	if err != nil {
 		return err
 	}
+	record, err := ring.Key(validator.Name)
+	if err != nil {
+		return fmt.Errorf("the validator's key %q: %w", validator.Name, err)
+	}
+	operator, err := record.GetAddress()
+	if err != nil {
+		return err
+	}
 	genTx, err := network.GenTx(ctx, c, ring, chainID, network.Validator{
 		KeyName: validator.Name, Moniker: validator.Name, PubKey: key, Bonded: bonded,
 	})
 	if err != nil {
 		return err
 	}
-	genesis, err := network.NewGenesis(c, chainID, time.Now().UTC(), accounts, []json.RawMessage{genTx})
+	beaconKey, err := network.BeaconKey(h.path, operator)
+	if err != nil {
+		return err
+	}
+	genesis, err := network.NewGenesis(c, chainID, time.Now().UTC(), accounts, []json.RawMessage{genTx}, []poctypes.BeaconKey{beaconKey})
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	genutiltypes "github.com/cosmos/cosmos-sdk/x/genutil/types"
 
 	"github.com/edgematrix/emc/app"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 // Codecs are the parts of the application that writing a genesis needs.
@@ -36,8 +37,11 @@ type Account struct {
 }
 
 // NewGenesis returns a genesis of the chain with the accounts, the genesis
-// transactions (signed MsgCreateValidator in JSON) and the given time.
-func NewGenesis(c Codecs, chainID string, at time.Time, accounts []Account, genTxs []json.RawMessage) (*genutiltypes.AppGenesis, error) {
+// transactions (signed MsgCreateValidator in JSON), the validators' beacon keys,
+// which count from the first block on, and the given time.
+func NewGenesis(
+	c Codecs, chainID string, at time.Time, accounts []Account, genTxs []json.RawMessage, beaconKeys []poctypes.BeaconKey,
+) (*genutiltypes.AppGenesis, error) {
 	state := c.Modules.DefaultGenesis(c.Codec)
 
 	var auth authtypes.GenesisState
@@ -69,6 +73,9 @@ func NewGenesis(c Codecs, chainID string, at time.Time, accounts []Account, genT
 
 	state[authtypes.ModuleName] = c.Codec.MustMarshalJSON(&auth)
 	state[banktypes.ModuleName] = c.Codec.MustMarshalJSON(&bank)
+	poc := poctypes.DefaultGenesis()
+	poc.BeaconKeys = beaconKeys
+	state[poctypes.ModuleName] = c.Codec.MustMarshalJSON(poc)
 	state[genutiltypes.ModuleName] = c.Codec.MustMarshalJSON(genutiltypes.NewGenesisState(genTxs))
 	raw, err := json.MarshalIndent(state, "", "  ")
 	if err != nil {

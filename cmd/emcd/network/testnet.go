@@ -23,6 +23,7 @@ import (
 	genutiltypes "github.com/cosmos/cosmos-sdk/x/genutil/types"
 
 	"github.com/edgematrix/emc/pkg/amount"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 // MaxTestnetValidators bounds a test network: its files are made one by one.
@@ -91,14 +92,19 @@ func (t Testnet) Write(ctx context.Context, c Codecs) (err error) {
 
 	var accounts []Account
 	var genTxs []json.RawMessage
+	var beaconKeys []poctypes.BeaconKey
 	for i := range nodes {
 		account, genTx, err := t.writeNode(ctx, c, &nodes[i], coins, bonded)
 		if err != nil {
 			return fmt.Errorf("%s: %w", nodes[i].name, err)
 		}
-		accounts, genTxs = append(accounts, account), append(genTxs, genTx)
+		key, err := BeaconKey(nodes[i].dir, account.Address)
+		if err != nil {
+			return fmt.Errorf("%s: %w", nodes[i].name, err)
+		}
+		accounts, genTxs, beaconKeys = append(accounts, account), append(genTxs, genTx), append(beaconKeys, key)
 	}
-	genesis, err := NewGenesis(c, t.ChainID, time.Now().UTC(), accounts, genTxs)
+	genesis, err := NewGenesis(c, t.ChainID, time.Now().UTC(), accounts, genTxs, beaconKeys)
 	if err != nil {
 		return err
 	}

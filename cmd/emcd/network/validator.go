@@ -2,6 +2,7 @@ package network
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -18,6 +19,9 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/x/genutil"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
+
+	"github.com/edgematrix/emc/pkg/beacon"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 // Validator is what a genesis transaction says of a validator.
@@ -43,6 +47,16 @@ func NodeKeys(cfg *cmtcfg.Config) (nodeID string, key cryptotypes.PubKey, err er
 		}
 	}
 	return genutil.InitializeNodeValidatorFiles(cfg)
+}
+
+// BeaconKey reads or makes the beacon key in a node's home and enters it as the
+// validator's.
+func BeaconKey(home string, operator sdk.AccAddress) (poctypes.BeaconKey, error) {
+	key, err := beacon.LoadOrMake(home, rand.Reader)
+	if err != nil {
+		return poctypes.BeaconKey{}, fmt.Errorf("the beacon key: %w", err)
+	}
+	return poctypes.BeaconKey{Validator: sdk.ValAddress(operator).String(), Pubkey: key.PubKey()}, nil
 }
 
 // AddKey adds the key of a mnemonic under name; an empty mnemonic makes a new
