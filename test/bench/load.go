@@ -275,12 +275,16 @@ func (l *load) block(ctx context.Context, height int64) (int, time.Time, error) 
 	if err != nil {
 		return 0, time.Time{}, err
 	}
+	count := 0
 	for i, r := range results.TxsResults {
 		if r.Code != 0 {
 			return 0, time.Time{}, fmt.Errorf("transaction %d of block %d failed: %s", i, height, r.Log)
 		}
+		if r.GasWanted > 0 { // not the proposer's contribution to the beacon
+			count++
+		}
 	}
-	return len(results.TxsResults), header.Header.Time, nil
+	return count, header.Header.Time, nil
 }
 
 // drain waits until nothing of this measurement is left for the next one.
