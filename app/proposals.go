@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -130,8 +131,12 @@ func (app *App) contribution(ctx sdk.Context, key *beacon.Key, req *abci.Request
 		return nil
 	}
 	registered, err := app.PocKeeper.ProposerKey(ctx, req.ProposerAddress, req.Height)
-	if err != nil || string(registered) != string(key.PubKey()) {
-		ctx.Logger().Info("this node's beacon key is not the proposer's; register it with `emcd beacon-key register`", "error", err)
+	if err != nil {
+		ctx.Logger().Error("no contribution to the beacon", "error", err)
+		return nil
+	}
+	if !bytes.Equal(registered, key.PubKey()) {
+		ctx.Logger().Info("no contribution to the beacon: the key in this home is not the one that counts; `emcd beacon-key register` registers it, and after a change of keys the node has to be started again")
 		return nil
 	}
 	return beacon.Contribution(key.Prove(beacon.HeightInput(ctx.ChainID(), req.Height)))

@@ -136,7 +136,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"error - no proof":          {k.PubKey(), nil, input, beacon.ErrProof},
 		"error - a key too short":   {k.PubKey()[1:], proof, input, beacon.ErrPubKey},
 		"error - no key":            {nil, proof, input, beacon.ErrPubKey},
-		"error - a key of weight":   {make([]byte, beacon.PubKeySize), proof, input, beacon.ErrProof},
+		"error - a weak key":        {make([]byte, beacon.PubKeySize), proof, input, beacon.ErrProof},
 	} {
 		_, err := beacon.Verify(row.pubKey, row.proof, row.input)
 		require.ErrorIs(t, err, row.err, name)
