@@ -35,6 +35,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(id), "EMC_WORKER_CHAIN_GAS_ADJUSTMENT=2.75")
 	f.Add([]byte(id), "EMC_WORKER_NONSENSE=1")
 	f.Add([]byte(""), "EMC_WORKER_CHAIN_ID=emc-2")
+	f.Add([]byte(id), "EMC_WORKER_NONSEN") // no variable at all
 	f.Fuzz(func(t *testing.T, data []byte, environ string) {
 		if !utf8.ValidString(environ) || strings.ContainsRune(environ, 0) {
 			t.Skip("no environment of ours")

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"sort"
+	"slices"
 	"strings"
 
 	"github.com/knadh/koanf/parsers/toml/v2"
@@ -51,8 +52,11 @@ func Parse(data []byte, environ []string) (Config, error) {
 			unknown = append(unknown, key)
 		}
 	}
+	// A process may be given entries without a "=", which are no variables; the
+	// provider panics at them.
+	assignments := slices.DeleteFunc(slices.Clone(environ), func(entry string) bool { return !strings.Contains(entry, "=") })
 	fromEnv := env.Provider(".", env.Opt{
-		Prefix: EnvPrefix, EnvironFunc: func() []string { return environ },
+		Prefix: EnvPrefix, EnvironFunc: func() []string { return assignments },
 		TransformFunc: func(name, value string) (string, any) {
 			short := strings.TrimPrefix(name, EnvPrefix)
 			if notSettings[short] {
