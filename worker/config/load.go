@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"sort"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/knadh/koanf/parsers/toml/v2"
