@@ -17,6 +17,9 @@ func (p *Prover) Open(ctx context.Context, c proof.Commitment, beacon [32]byte, 
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	if k < 1 {
+		return nil, fmt.Errorf("%w: %d samples, expected at least one", proof.ErrLength, k)
+	}
 	p.mu.Lock()
 	finished := len(p.roots)
 	roots := slices.Clone(p.roots[:min(c.Rounds, uint64(finished))])

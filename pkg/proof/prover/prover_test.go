@@ -170,6 +170,10 @@ func TestOpenRefuses(t *testing.T) {
 		_, err := p.Open(t.Context(), other, beacon, 1)
 		require.Error(t, err, name)
 	}
+	for _, k := range []int{0, -1} {
+		_, err := p.Open(t.Context(), c, beacon, k)
+		require.ErrorIs(t, err, proof.ErrLength)
+	}
 	early, err := prover.New(window(10), prover.Config{})
 	require.NoError(t, err)
 	_, _, err = early.Commit()

@@ -1,6 +1,7 @@
 package keeper_test
 
 import (
+	"math"
 	"testing"
 
 	abci "github.com/cometbft/cometbft/abci/types"
@@ -216,6 +217,7 @@ func TestDraw(t *testing.T) {
 	require.Zero(t, draw(f.ctx.BlockHeight()+1).Contributed)
 	_, err := f.query.Draw(f.ctx, &types.QueryDrawRequest{Height: -1})
 	require.Error(t, err)
+	require.False(t, draw(math.MaxInt64).Ready, "far ahead")
 
 	// Fewer keys than a draw would like: all of them.
 	f.staking.list = f.staking.list[:2]

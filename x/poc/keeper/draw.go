@@ -28,10 +28,14 @@ func (k *Keeper) DrawSince(ctx context.Context, height int64) (Draw, error) {
 	if height < 0 {
 		return Draw{}, errorsmod.Wrapf(types.ErrNotFound, "no draw begins at height %d", height)
 	}
+	newest, err := k.newest(ctx)
+	if err != nil || height > newest.Height { // not begun; nor does the range below overflow
+		return Draw{}, err
+	}
 	var d Draw
 	seen := map[string]bool{}
 	from := new(collections.Range[int64]).StartInclusive(height).EndExclusive(height + MaxDrawBlocks)
-	err := k.Beacons.Walk(ctx, from, func(h int64, b types.Beacon) (bool, error) {
+	err = k.Beacons.Walk(ctx, from, func(h int64, b types.Beacon) (bool, error) {
 		if d.Beacon.Value == nil && h != height {
 			return true, errorsmod.Wrapf(types.ErrNotFound, "beacon %d is no longer kept, only those from %d on", height, h)
 		}
