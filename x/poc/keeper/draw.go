@@ -9,9 +9,6 @@ import (
 	"github.com/edgematrix/emc/x/poc/types"
 )
 
-// MaxDrawBlocks is how many beacons are looked through for a draw.
-const MaxDrawBlocks = 1_000
-
 // Draw is the randomness of a draw: of the first block, from a height on, by
 // which as many different keys as it needed have contributed. Until then nobody
 // knows it who does not hold all of those keys.
@@ -34,7 +31,7 @@ func (k *Keeper) DrawSince(ctx context.Context, height int64) (Draw, error) {
 	}
 	var d Draw
 	seen := map[string]bool{}
-	from := new(collections.Range[int64]).StartInclusive(height).EndExclusive(height + MaxDrawBlocks)
+	from := new(collections.Range[int64]).StartInclusive(height).EndExclusive(height + types.MaxDrawBlocks)
 	err = k.Beacons.Walk(ctx, from, func(h int64, b types.Beacon) (bool, error) {
 		if d.Beacon.Value == nil && h != height {
 			return true, errorsmod.Wrapf(types.ErrNotFound, "beacon %d is no longer kept, only those from %d on", height, h)

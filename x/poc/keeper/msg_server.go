@@ -15,10 +15,13 @@ import (
 	"github.com/edgematrix/emc/x/poc/types"
 )
 
-type msgServer struct{ *Keeper }
+type msgServer struct {
+	*Keeper
+	*types.UnimplementedMsgServer
+}
 
 // NewMsgServer serves the module's messages.
-func NewMsgServer(k *Keeper) types.MsgServer { return msgServer{k} }
+func NewMsgServer(k *Keeper) types.MsgServer { return msgServer{Keeper: k} }
 
 // RegisterBeaconKey implements types.MsgServer.
 func (k msgServer) RegisterBeaconKey(ctx context.Context, m *types.MsgRegisterBeaconKey) (*types.MsgRegisterBeaconKeyResponse, error) {

@@ -18,10 +18,13 @@ import (
 // maxPage caps a page, whatever is asked for.
 const maxPage = 200
 
-type queryServer struct{ *Keeper }
+type queryServer struct {
+	*Keeper
+	*types.UnimplementedQueryServer
+}
 
 // NewQueryServer serves the module's queries.
-func NewQueryServer(k *Keeper) types.QueryServer { return queryServer{k} }
+func NewQueryServer(k *Keeper) types.QueryServer { return queryServer{Keeper: k} }
 
 // Params implements types.QueryServer.
 func (q queryServer) Params(ctx context.Context, _ *types.QueryParamsRequest) (*types.QueryParamsResponse, error) {

@@ -12,11 +12,15 @@ import (
 // JSON signing (Ledger, older wallets) shows; the .proto files carry the same.
 func RegisterLegacyAminoCodec(cdc *codec.LegacyAmino) {
 	legacy.RegisterAminoMsg(cdc, &MsgRegisterBeaconKey{}, "emc/poc/RegisterBeaconKey")
+	legacy.RegisterAminoMsg(cdc, &MsgCommitProof{}, "emc/poc/CommitProof")
+	legacy.RegisterAminoMsg(cdc, &MsgRevealProof{}, "emc/poc/RevealProof")
+	legacy.RegisterAminoMsg(cdc, &MsgClaimRewards{}, "emc/poc/ClaimRewards")
 	legacy.RegisterAminoMsg(cdc, &MsgUpdateParams{}, "emc/poc/UpdateParams")
 }
 
 // RegisterInterfaces registers the messages for protobuf Any.
 func RegisterInterfaces(registry cdctypes.InterfaceRegistry) {
-	registry.RegisterImplementations((*sdk.Msg)(nil), &MsgRegisterBeaconKey{}, &MsgUpdateParams{})
+	registry.RegisterImplementations((*sdk.Msg)(nil),
+		&MsgRegisterBeaconKey{}, &MsgCommitProof{}, &MsgRevealProof{}, &MsgClaimRewards{}, &MsgUpdateParams{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

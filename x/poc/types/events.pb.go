@@ -137,31 +137,754 @@ func (m *EventBeacon) GetContributor() string {
 	return ""
 }
 
+// EventWindowOpened: nodes compute and commit from now on.
+type EventWindowOpened struct {
+	Window   int64  `protobuf:"varint,1,opt,name=window,proto3" json:"window,omitempty"`
+	Beacon   []byte `protobuf:"bytes,2,opt,name=beacon,proto3" json:"beacon,omitempty"`
+	ClosesAt int64  `protobuf:"varint,3,opt,name=closes_at,json=closesAt,proto3" json:"closes_at,omitempty"`
+}
+
+func (m *EventWindowOpened) Reset()         { *m = EventWindowOpened{} }
+func (m *EventWindowOpened) String() string { return proto.CompactTextString(m) }
+func (*EventWindowOpened) ProtoMessage()    {}
+func (*EventWindowOpened) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cde14fd7f37669ea, []int{2}
+}
+func (m *EventWindowOpened) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventWindowOpened) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventWindowOpened.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventWindowOpened) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventWindowOpened.Merge(m, src)
+}
+func (m *EventWindowOpened) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventWindowOpened) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventWindowOpened.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventWindowOpened proto.InternalMessageInfo
+
+func (m *EventWindowOpened) GetWindow() int64 {
+	if m != nil {
+		return m.Window
+	}
+	return 0
+}
+
+func (m *EventWindowOpened) GetBeacon() []byte {
+	if m != nil {
+		return m.Beacon
+	}
+	return nil
+}
+
+func (m *EventWindowOpened) GetClosesAt() int64 {
+	if m != nil {
+		return m.ClosesAt
+	}
+	return 0
+}
+
+// EventWindowDrawn: the sample of a window is known.
+type EventWindowDrawn struct {
+	Window      int64  `protobuf:"varint,1,opt,name=window,proto3" json:"window,omitempty"`
+	Draw        []byte `protobuf:"bytes,2,opt,name=draw,proto3" json:"draw,omitempty"`
+	Commits     uint64 `protobuf:"varint,3,opt,name=commits,proto3" json:"commits,omitempty"`
+	RevealUntil int64  `protobuf:"varint,4,opt,name=reveal_until,json=revealUntil,proto3" json:"reveal_until,omitempty"`
+}
+
+func (m *EventWindowDrawn) Reset()         { *m = EventWindowDrawn{} }
+func (m *EventWindowDrawn) String() string { return proto.CompactTextString(m) }
+func (*EventWindowDrawn) ProtoMessage()    {}
+func (*EventWindowDrawn) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cde14fd7f37669ea, []int{3}
+}
+func (m *EventWindowDrawn) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventWindowDrawn) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventWindowDrawn.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventWindowDrawn) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventWindowDrawn.Merge(m, src)
+}
+func (m *EventWindowDrawn) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventWindowDrawn) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventWindowDrawn.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventWindowDrawn proto.InternalMessageInfo
+
+func (m *EventWindowDrawn) GetWindow() int64 {
+	if m != nil {
+		return m.Window
+	}
+	return 0
+}
+
+func (m *EventWindowDrawn) GetDraw() []byte {
+	if m != nil {
+		return m.Draw
+	}
+	return nil
+}
+
+func (m *EventWindowDrawn) GetCommits() uint64 {
+	if m != nil {
+		return m.Commits
+	}
+	return 0
+}
+
+func (m *EventWindowDrawn) GetRevealUntil() int64 {
+	if m != nil {
+		return m.RevealUntil
+	}
+	return 0
+}
+
+// EventWindowClosed: all nodes of a window are settled and paid.
+type EventWindowClosed struct {
+	Window   int64  `protobuf:"varint,1,opt,name=window,proto3" json:"window,omitempty"`
+	Number   uint64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	Proved   uint64 `protobuf:"varint,3,opt,name=proved,proto3" json:"proved,omitempty"`
+	Silent   uint64 `protobuf:"varint,4,opt,name=silent,proto3" json:"silent,omitempty"`
+	Wrong    uint64 `protobuf:"varint,5,opt,name=wrong,proto3" json:"wrong,omitempty"`
+	NotDrawn uint64 `protobuf:"varint,6,opt,name=not_drawn,json=notDrawn,proto3" json:"not_drawn,omitempty"`
+	// power in micro-E.
+	Power uint64 `protobuf:"varint,7,opt,name=power,proto3" json:"power,omitempty"`
+	// minted in uemc, for nodes and for validators.
+	Minted           string `protobuf:"bytes,8,opt,name=minted,proto3" json:"minted,omitempty"`
+	MintedValidators string `protobuf:"bytes,9,opt,name=minted_validators,json=mintedValidators,proto3" json:"minted_validators,omitempty"`
+}
+
+func (m *EventWindowClosed) Reset()         { *m = EventWindowClosed{} }
+func (m *EventWindowClosed) String() string { return proto.CompactTextString(m) }
+func (*EventWindowClosed) ProtoMessage()    {}
+func (*EventWindowClosed) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cde14fd7f37669ea, []int{4}
+}
+func (m *EventWindowClosed) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventWindowClosed) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventWindowClosed.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventWindowClosed) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventWindowClosed.Merge(m, src)
+}
+func (m *EventWindowClosed) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventWindowClosed) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventWindowClosed.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventWindowClosed proto.InternalMessageInfo
+
+func (m *EventWindowClosed) GetWindow() int64 {
+	if m != nil {
+		return m.Window
+	}
+	return 0
+}
+
+func (m *EventWindowClosed) GetNumber() uint64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+func (m *EventWindowClosed) GetProved() uint64 {
+	if m != nil {
+		return m.Proved
+	}
+	return 0
+}
+
+func (m *EventWindowClosed) GetSilent() uint64 {
+	if m != nil {
+		return m.Silent
+	}
+	return 0
+}
+
+func (m *EventWindowClosed) GetWrong() uint64 {
+	if m != nil {
+		return m.Wrong
+	}
+	return 0
+}
+
+func (m *EventWindowClosed) GetNotDrawn() uint64 {
+	if m != nil {
+		return m.NotDrawn
+	}
+	return 0
+}
+
+func (m *EventWindowClosed) GetPower() uint64 {
+	if m != nil {
+		return m.Power
+	}
+	return 0
+}
+
+func (m *EventWindowClosed) GetMinted() string {
+	if m != nil {
+		return m.Minted
+	}
+	return ""
+}
+
+func (m *EventWindowClosed) GetMintedValidators() string {
+	if m != nil {
+		return m.MintedValidators
+	}
+	return ""
+}
+
+// EventWindowVoid: a window counts for nobody and against nobody.
+type EventWindowVoid struct {
+	Window int64  `protobuf:"varint,1,opt,name=window,proto3" json:"window,omitempty"`
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *EventWindowVoid) Reset()         { *m = EventWindowVoid{} }
+func (m *EventWindowVoid) String() string { return proto.CompactTextString(m) }
+func (*EventWindowVoid) ProtoMessage()    {}
+func (*EventWindowVoid) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cde14fd7f37669ea, []int{5}
+}
+func (m *EventWindowVoid) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventWindowVoid) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventWindowVoid.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventWindowVoid) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventWindowVoid.Merge(m, src)
+}
+func (m *EventWindowVoid) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventWindowVoid) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventWindowVoid.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventWindowVoid proto.InternalMessageInfo
+
+func (m *EventWindowVoid) GetWindow() int64 {
+	if m != nil {
+		return m.Window
+	}
+	return 0
+}
+
+func (m *EventWindowVoid) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// EventProofCommitted: a node committed to its work.
+type EventProofCommitted struct {
+	Node   string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Window int64  `protobuf:"varint,2,opt,name=window,proto3" json:"window,omitempty"`
+	Rounds uint64 `protobuf:"varint,3,opt,name=rounds,proto3" json:"rounds,omitempty"`
+}
+
+func (m *EventProofCommitted) Reset()         { *m = EventProofCommitted{} }
+func (m *EventProofCommitted) String() string { return proto.CompactTextString(m) }
+func (*EventProofCommitted) ProtoMessage()    {}
+func (*EventProofCommitted) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cde14fd7f37669ea, []int{6}
+}
+func (m *EventProofCommitted) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventProofCommitted) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventProofCommitted.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventProofCommitted) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventProofCommitted.Merge(m, src)
+}
+func (m *EventProofCommitted) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventProofCommitted) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventProofCommitted.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventProofCommitted proto.InternalMessageInfo
+
+func (m *EventProofCommitted) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *EventProofCommitted) GetWindow() int64 {
+	if m != nil {
+		return m.Window
+	}
+	return 0
+}
+
+func (m *EventProofCommitted) GetRounds() uint64 {
+	if m != nil {
+		return m.Rounds
+	}
+	return 0
+}
+
+// EventProofRevealed: a proof was right.
+type EventProofRevealed struct {
+	Node   string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Window int64  `protobuf:"varint,2,opt,name=window,proto3" json:"window,omitempty"`
+	// power in micro-E.
+	Power uint64 `protobuf:"varint,3,opt,name=power,proto3" json:"power,omitempty"`
+}
+
+func (m *EventProofRevealed) Reset()         { *m = EventProofRevealed{} }
+func (m *EventProofRevealed) String() string { return proto.CompactTextString(m) }
+func (*EventProofRevealed) ProtoMessage()    {}
+func (*EventProofRevealed) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cde14fd7f37669ea, []int{7}
+}
+func (m *EventProofRevealed) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventProofRevealed) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventProofRevealed.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventProofRevealed) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventProofRevealed.Merge(m, src)
+}
+func (m *EventProofRevealed) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventProofRevealed) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventProofRevealed.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventProofRevealed proto.InternalMessageInfo
+
+func (m *EventProofRevealed) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *EventProofRevealed) GetWindow() int64 {
+	if m != nil {
+		return m.Window
+	}
+	return 0
+}
+
+func (m *EventProofRevealed) GetPower() uint64 {
+	if m != nil {
+		return m.Power
+	}
+	return 0
+}
+
+// EventProofWrong: a proof was wrong.
+type EventProofWrong struct {
+	Node    string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Window  int64  `protobuf:"varint,2,opt,name=window,proto3" json:"window,omitempty"`
+	Reason  string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Slashed string `protobuf:"bytes,4,opt,name=slashed,proto3" json:"slashed,omitempty"`
+}
+
+func (m *EventProofWrong) Reset()         { *m = EventProofWrong{} }
+func (m *EventProofWrong) String() string { return proto.CompactTextString(m) }
+func (*EventProofWrong) ProtoMessage()    {}
+func (*EventProofWrong) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cde14fd7f37669ea, []int{8}
+}
+func (m *EventProofWrong) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventProofWrong) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventProofWrong.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventProofWrong) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventProofWrong.Merge(m, src)
+}
+func (m *EventProofWrong) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventProofWrong) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventProofWrong.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventProofWrong proto.InternalMessageInfo
+
+func (m *EventProofWrong) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *EventProofWrong) GetWindow() int64 {
+	if m != nil {
+		return m.Window
+	}
+	return 0
+}
+
+func (m *EventProofWrong) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+func (m *EventProofWrong) GetSlashed() string {
+	if m != nil {
+		return m.Slashed
+	}
+	return ""
+}
+
+// EventNodeSettled: what a node proved in a window, and its market power now.
+type EventNodeSettled struct {
+	Node        string  `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Number      uint64  `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	Outcome     Outcome `protobuf:"varint,3,opt,name=outcome,proto3,enum=emc.poc.v1.Outcome" json:"outcome,omitempty"`
+	WindowPower uint64  `protobuf:"varint,4,opt,name=window_power,json=windowPower,proto3" json:"window_power,omitempty"`
+	Power       uint64  `protobuf:"varint,5,opt,name=power,proto3" json:"power,omitempty"`
+}
+
+func (m *EventNodeSettled) Reset()         { *m = EventNodeSettled{} }
+func (m *EventNodeSettled) String() string { return proto.CompactTextString(m) }
+func (*EventNodeSettled) ProtoMessage()    {}
+func (*EventNodeSettled) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cde14fd7f37669ea, []int{9}
+}
+func (m *EventNodeSettled) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventNodeSettled) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventNodeSettled.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventNodeSettled) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventNodeSettled.Merge(m, src)
+}
+func (m *EventNodeSettled) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventNodeSettled) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventNodeSettled.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventNodeSettled proto.InternalMessageInfo
+
+func (m *EventNodeSettled) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *EventNodeSettled) GetNumber() uint64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+func (m *EventNodeSettled) GetOutcome() Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return OUTCOME_PENDING
+}
+
+func (m *EventNodeSettled) GetWindowPower() uint64 {
+	if m != nil {
+		return m.WindowPower
+	}
+	return 0
+}
+
+func (m *EventNodeSettled) GetPower() uint64 {
+	if m != nil {
+		return m.Power
+	}
+	return 0
+}
+
+// EventNodeRewarded: what a window earned a node.
+type EventNodeRewarded struct {
+	Node     string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Operator string `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
+	Number   uint64 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
+	Amount   string `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
+}
+
+func (m *EventNodeRewarded) Reset()         { *m = EventNodeRewarded{} }
+func (m *EventNodeRewarded) String() string { return proto.CompactTextString(m) }
+func (*EventNodeRewarded) ProtoMessage()    {}
+func (*EventNodeRewarded) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cde14fd7f37669ea, []int{10}
+}
+func (m *EventNodeRewarded) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventNodeRewarded) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventNodeRewarded.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventNodeRewarded) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventNodeRewarded.Merge(m, src)
+}
+func (m *EventNodeRewarded) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventNodeRewarded) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventNodeRewarded.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventNodeRewarded proto.InternalMessageInfo
+
+func (m *EventNodeRewarded) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *EventNodeRewarded) GetOperator() string {
+	if m != nil {
+		return m.Operator
+	}
+	return ""
+}
+
+func (m *EventNodeRewarded) GetNumber() uint64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+func (m *EventNodeRewarded) GetAmount() string {
+	if m != nil {
+		return m.Amount
+	}
+	return ""
+}
+
+// EventRewardsClaimed: an operator was paid.
+type EventRewardsClaimed struct {
+	Operator string `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+	Amount   string `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
+}
+
+func (m *EventRewardsClaimed) Reset()         { *m = EventRewardsClaimed{} }
+func (m *EventRewardsClaimed) String() string { return proto.CompactTextString(m) }
+func (*EventRewardsClaimed) ProtoMessage()    {}
+func (*EventRewardsClaimed) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cde14fd7f37669ea, []int{11}
+}
+func (m *EventRewardsClaimed) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventRewardsClaimed) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventRewardsClaimed.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventRewardsClaimed) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventRewardsClaimed.Merge(m, src)
+}
+func (m *EventRewardsClaimed) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventRewardsClaimed) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventRewardsClaimed.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventRewardsClaimed proto.InternalMessageInfo
+
+func (m *EventRewardsClaimed) GetOperator() string {
+	if m != nil {
+		return m.Operator
+	}
+	return ""
+}
+
+func (m *EventRewardsClaimed) GetAmount() string {
+	if m != nil {
+		return m.Amount
+	}
+	return ""
+}
+
 func init() {
 	proto.RegisterType((*EventBeaconKeyRegistered)(nil), "emc.poc.v1.EventBeaconKeyRegistered")
 	proto.RegisterType((*EventBeacon)(nil), "emc.poc.v1.EventBeacon")
+	proto.RegisterType((*EventWindowOpened)(nil), "emc.poc.v1.EventWindowOpened")
+	proto.RegisterType((*EventWindowDrawn)(nil), "emc.poc.v1.EventWindowDrawn")
+	proto.RegisterType((*EventWindowClosed)(nil), "emc.poc.v1.EventWindowClosed")
+	proto.RegisterType((*EventWindowVoid)(nil), "emc.poc.v1.EventWindowVoid")
+	proto.RegisterType((*EventProofCommitted)(nil), "emc.poc.v1.EventProofCommitted")
+	proto.RegisterType((*EventProofRevealed)(nil), "emc.poc.v1.EventProofRevealed")
+	proto.RegisterType((*EventProofWrong)(nil), "emc.poc.v1.EventProofWrong")
+	proto.RegisterType((*EventNodeSettled)(nil), "emc.poc.v1.EventNodeSettled")
+	proto.RegisterType((*EventNodeRewarded)(nil), "emc.poc.v1.EventNodeRewarded")
+	proto.RegisterType((*EventRewardsClaimed)(nil), "emc.poc.v1.EventRewardsClaimed")
 }
 
 func init() { proto.RegisterFile("emc/poc/v1/events.proto", fileDescriptor_cde14fd7f37669ea) }
 
 var fileDescriptor_cde14fd7f37669ea = []byte{
-	// 256 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x4c, 0x90, 0xb1, 0x4a, 0xc3, 0x40,
-	0x1c, 0x87, 0x73, 0x2d, 0x16, 0x7a, 0xe9, 0x74, 0x88, 0x66, 0x90, 0x33, 0x14, 0x84, 0x4c, 0x09,
-	0xc5, 0x07, 0x10, 0x0a, 0x75, 0x71, 0xcb, 0xe8, 0x22, 0x97, 0xcb, 0xdf, 0x78, 0xd8, 0xcb, 0xff,
-	0xbc, 0x5c, 0x8e, 0xe6, 0x2d, 0x7c, 0x2c, 0xc7, 0x8e, 0x8e, 0x92, 0xbc, 0x88, 0x24, 0x15, 0xec,
-	0xf8, 0xfb, 0x7e, 0xc3, 0x07, 0x1f, 0xbd, 0x06, 0x2d, 0x33, 0x83, 0x32, 0xf3, 0x9b, 0x0c, 0x3c,
-	0xd4, 0xae, 0x49, 0x8d, 0x45, 0x87, 0x8c, 0x82, 0x96, 0xa9, 0x41, 0x99, 0xfa, 0xcd, 0xfa, 0x83,
-	0x46, 0xbb, 0xf1, 0xdb, 0x82, 0x90, 0x58, 0x3f, 0x41, 0x97, 0x43, 0xa5, 0x1a, 0x07, 0x16, 0x4a,
-	0x76, 0x43, 0x97, 0x5e, 0xec, 0x55, 0x29, 0x1c, 0xda, 0x88, 0xc4, 0x24, 0x59, 0xe6, 0xff, 0x80,
-	0x5d, 0xd1, 0x85, 0x69, 0x8b, 0x77, 0xe8, 0xa2, 0x59, 0x4c, 0x92, 0x55, 0xfe, 0xb7, 0xd8, 0x2d,
-	0x0d, 0x85, 0x74, 0xca, 0xc3, 0xcb, 0xab, 0x45, 0x1d, 0xcd, 0x63, 0x92, 0xcc, 0x73, 0x7a, 0x42,
-	0x8f, 0x16, 0xf5, 0x7a, 0x47, 0xc3, 0x33, 0x25, 0xbb, 0xa4, 0x17, 0x5e, 0xec, 0x5b, 0x98, 0x0c,
-	0xab, 0xfc, 0x34, 0x58, 0x4c, 0x43, 0x89, 0xb5, 0xb3, 0xaa, 0x68, 0x47, 0xfb, 0x6c, 0xb2, 0x9f,
-	0xa3, 0xed, 0xc3, 0x57, 0xcf, 0xc9, 0xb1, 0xe7, 0xe4, 0xa7, 0xe7, 0xe4, 0x73, 0xe0, 0xc1, 0x71,
-	0xe0, 0xc1, 0xf7, 0xc0, 0x83, 0xe7, 0xbb, 0x4a, 0xb9, 0xb7, 0xb6, 0x48, 0x25, 0xea, 0x0c, 0xca,
-	0x0a, 0xb4, 0x70, 0x56, 0x1d, 0xb2, 0x31, 0xc7, 0x61, 0x0a, 0xe2, 0x3a, 0x03, 0x4d, 0xb1, 0x98,
-	0x6a, 0xdc, 0xff, 0x06, 0x00, 0x00, 0xff, 0xff, 0x71, 0x77, 0x91, 0xe9, 0x28, 0x01, 0x00, 0x00,
+	// 701 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x94, 0x54, 0x5d, 0x4f, 0xd4, 0x4c,
+	0x14, 0xa6, 0xfb, 0x01, 0xbb, 0xb3, 0xe4, 0x7d, 0xa1, 0x90, 0xf7, 0x6d, 0xd0, 0xac, 0x6b, 0x13,
+	0x13, 0x12, 0xe3, 0x6e, 0xd0, 0x1f, 0x60, 0x00, 0x31, 0x31, 0x26, 0x42, 0xc6, 0x08, 0xd1, 0x9b,
+	0x75, 0xb6, 0x73, 0x58, 0x1a, 0xdb, 0x39, 0x75, 0x3a, 0xed, 0x42, 0xbc, 0xf2, 0x1f, 0xf8, 0x2b,
+	0xfc, 0x2d, 0x5e, 0x72, 0xe9, 0xa5, 0x81, 0x3f, 0x62, 0xe6, 0x63, 0x77, 0x8b, 0x08, 0x09, 0x77,
+	0x7d, 0x9e, 0x4e, 0x9f, 0xe7, 0x9c, 0xe7, 0x9c, 0x0e, 0xf9, 0x1f, 0xd2, 0x68, 0x90, 0x61, 0x34,
+	0x28, 0xb7, 0x06, 0x50, 0x82, 0x50, 0x79, 0x3f, 0x93, 0xa8, 0xd0, 0x27, 0x90, 0x46, 0xfd, 0x0c,
+	0xa3, 0x7e, 0xb9, 0xb5, 0x51, 0x3d, 0x34, 0x89, 0x05, 0xc7, 0x89, 0x3d, 0x14, 0x7e, 0x26, 0xc1,
+	0x9e, 0xfe, 0x68, 0x07, 0x58, 0x84, 0xe2, 0x35, 0x9c, 0x51, 0x18, 0xc7, 0xb9, 0x02, 0x09, 0xdc,
+	0xbf, 0x4f, 0xda, 0x25, 0x4b, 0x62, 0xce, 0x14, 0xca, 0xc0, 0xeb, 0x79, 0x9b, 0x6d, 0x3a, 0x27,
+	0xfc, 0xff, 0xc8, 0x62, 0x56, 0x8c, 0x3e, 0xc1, 0x59, 0x50, 0xeb, 0x79, 0x9b, 0xcb, 0xd4, 0x21,
+	0xff, 0x01, 0xe9, 0xb0, 0x48, 0xc5, 0x25, 0x0c, 0x8f, 0x25, 0xa6, 0x41, 0xbd, 0xe7, 0x6d, 0xd6,
+	0x29, 0xb1, 0xd4, 0x4b, 0x89, 0x69, 0xb8, 0x47, 0x3a, 0x15, 0x4b, 0x7f, 0x9d, 0x34, 0x4b, 0x96,
+	0x14, 0x60, 0x1c, 0x96, 0xa9, 0x05, 0x7e, 0x8f, 0x74, 0x22, 0x14, 0x4a, 0xc6, 0xa3, 0x42, 0xbb,
+	0xd7, 0x8c, 0x7b, 0x95, 0x0a, 0x3f, 0x92, 0x55, 0x23, 0x73, 0x64, 0xda, 0xd9, 0xcf, 0x40, 0x00,
+	0xd7, 0x45, 0xd9, 0xf6, 0x8c, 0x5a, 0x9d, 0x3a, 0xa4, 0xf9, 0x91, 0xb1, 0x9b, 0x16, 0x6b, 0x91,
+	0x7f, 0x8f, 0xb4, 0xa3, 0x04, 0x73, 0xc8, 0x87, 0x4c, 0xb9, 0x52, 0x5b, 0x96, 0xd8, 0x56, 0xe1,
+	0x17, 0xb2, 0x52, 0x71, 0x78, 0x21, 0xd9, 0x44, 0xdc, 0x68, 0xe0, 0x93, 0x06, 0x97, 0x6c, 0xe2,
+	0xe4, 0xcd, 0xb3, 0x1f, 0x90, 0xa5, 0x08, 0xd3, 0x34, 0x56, 0xb9, 0x91, 0x6e, 0xd0, 0x29, 0xf4,
+	0x1f, 0x92, 0x65, 0x09, 0x25, 0xb0, 0x64, 0x58, 0x08, 0x15, 0x27, 0x41, 0xc3, 0x68, 0x75, 0x2c,
+	0xf7, 0x4e, 0x53, 0xe1, 0xd7, 0xda, 0x95, 0xfe, 0x76, 0x75, 0x51, 0xb7, 0xf6, 0x27, 0x8a, 0x74,
+	0x04, 0x36, 0xa9, 0x06, 0x75, 0xc8, 0x0c, 0x49, 0x62, 0x09, 0xdc, 0x55, 0xe0, 0x90, 0xe6, 0xf3,
+	0x38, 0x01, 0xa1, 0x8c, 0x75, 0x83, 0x3a, 0xa4, 0x87, 0x31, 0x91, 0x28, 0xc6, 0x41, 0xd3, 0xd0,
+	0x16, 0xe8, 0x94, 0x04, 0xaa, 0xa1, 0x6e, 0x4a, 0x04, 0x8b, 0xe6, 0x4d, 0x4b, 0xa0, 0xb2, 0x89,
+	0xac, 0x93, 0x66, 0x86, 0x13, 0x90, 0xc1, 0x92, 0xfd, 0xc4, 0x00, 0x6d, 0x90, 0xc6, 0x42, 0x01,
+	0x0f, 0x5a, 0x66, 0x74, 0x0e, 0xf9, 0x8f, 0xc9, 0xaa, 0x7d, 0x1a, 0xce, 0x36, 0x29, 0x0f, 0xda,
+	0xe6, 0xc8, 0x8a, 0x7d, 0x71, 0x38, 0xe3, 0xc3, 0x6d, 0xf2, 0x6f, 0x25, 0x82, 0x43, 0x8c, 0x6f,
+	0x0d, 0x40, 0x02, 0xcb, 0xdd, 0x80, 0xdb, 0xd4, 0xa1, 0xf0, 0x3d, 0x59, 0x33, 0x12, 0x07, 0x12,
+	0xf1, 0x78, 0xd7, 0xc4, 0xaf, 0xcb, 0xf0, 0x49, 0x43, 0x20, 0x07, 0xb7, 0xd5, 0xe6, 0xb9, 0x22,
+	0x5d, 0xbb, 0x26, 0x8d, 0x85, 0xe0, 0xd3, 0x29, 0x3a, 0x14, 0x1e, 0x12, 0x7f, 0x2e, 0x4d, 0xcd,
+	0xe8, 0xee, 0xa8, 0x3c, 0x8b, 0xae, 0x5e, 0x89, 0x2e, 0x44, 0xd7, 0xb5, 0xd1, 0x3d, 0x32, 0x03,
+	0xb8, 0x6b, 0xb9, 0x36, 0x89, 0x7a, 0x35, 0x09, 0xbd, 0x8d, 0x79, 0xc2, 0xf2, 0x13, 0xe0, 0x66,
+	0xe6, 0x6d, 0x3a, 0x85, 0xe1, 0x77, 0xcf, 0x2d, 0xfa, 0x1b, 0xe4, 0xf0, 0x16, 0x94, 0xba, 0xa5,
+	0x8f, 0xbf, 0x6e, 0xd9, 0x13, 0xb2, 0x84, 0x85, 0x8a, 0x30, 0x05, 0xe3, 0xf9, 0xcf, 0xd3, 0xb5,
+	0xfe, 0xfc, 0xee, 0xe9, 0xef, 0xdb, 0x57, 0x74, 0x7a, 0x46, 0x6f, 0xbf, 0xad, 0x75, 0x68, 0xbb,
+	0xb7, 0x2b, 0xd8, 0xb1, 0xdc, 0x81, 0x59, 0x9f, 0x59, 0x32, 0xcd, 0x6a, 0x32, 0xb9, 0xfb, 0x25,
+	0x74, 0x9d, 0x14, 0x26, 0x4c, 0xf2, 0x1b, 0x0a, 0xdd, 0x20, 0x2d, 0xcc, 0x40, 0xb2, 0xf9, 0xd5,
+	0x31, 0xc3, 0x95, 0x26, 0xea, 0x7f, 0xfe, 0x2a, 0x2c, 0xc5, 0xc2, 0xfd, 0x12, 0x6d, 0xea, 0x50,
+	0xf8, 0xca, 0x6d, 0x90, 0x35, 0xcc, 0x77, 0x13, 0x16, 0xa7, 0xc0, 0xaf, 0x58, 0x78, 0xd7, 0x2d,
+	0x9c, 0x54, 0xad, 0x2a, 0xb5, 0xf3, 0xfc, 0xc7, 0x45, 0xd7, 0x3b, 0xbf, 0xe8, 0x7a, 0xbf, 0x2e,
+	0xba, 0xde, 0xb7, 0xcb, 0xee, 0xc2, 0xf9, 0x65, 0x77, 0xe1, 0xe7, 0x65, 0x77, 0xe1, 0xc3, 0xa3,
+	0x71, 0xac, 0x4e, 0x8a, 0x51, 0x3f, 0xc2, 0x74, 0x00, 0x7c, 0x0c, 0x29, 0x53, 0x32, 0x3e, 0x1d,
+	0xe8, 0x5b, 0xfb, 0xd4, 0xdc, 0xdb, 0xea, 0x2c, 0x83, 0x7c, 0xb4, 0x68, 0x2e, 0xed, 0x67, 0xbf,
+	0x03, 0x00, 0x00, 0xff, 0xff, 0xba, 0x58, 0xd5, 0x46, 0xf4, 0x05, 0x00, 0x00,
 }
 
 func (m *EventBeaconKeyRegistered) Marshal() (dAtA []byte, err error) {
@@ -243,6 +966,463 @@ func (m *EventBeacon) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *EventWindowOpened) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventWindowOpened) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventWindowOpened) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.ClosesAt != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ClosesAt))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Beacon) > 0 {
+		i -= len(m.Beacon)
+		copy(dAtA[i:], m.Beacon)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Beacon)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Window != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Window))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventWindowDrawn) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventWindowDrawn) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventWindowDrawn) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.RevealUntil != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.RevealUntil))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Commits != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Commits))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Draw) > 0 {
+		i -= len(m.Draw)
+		copy(dAtA[i:], m.Draw)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Draw)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Window != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Window))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventWindowClosed) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventWindowClosed) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventWindowClosed) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.MintedValidators) > 0 {
+		i -= len(m.MintedValidators)
+		copy(dAtA[i:], m.MintedValidators)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.MintedValidators)))
+		i--
+		dAtA[i] = 0x4a
+	}
+	if len(m.Minted) > 0 {
+		i -= len(m.Minted)
+		copy(dAtA[i:], m.Minted)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Minted)))
+		i--
+		dAtA[i] = 0x42
+	}
+	if m.Power != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Power))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.NotDrawn != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.NotDrawn))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Wrong != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Wrong))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Silent != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Silent))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Proved != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Proved))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Number != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Window != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Window))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventWindowVoid) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventWindowVoid) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventWindowVoid) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Window != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Window))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventProofCommitted) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventProofCommitted) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventProofCommitted) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Rounds != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Rounds))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Window != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Window))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventProofRevealed) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventProofRevealed) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventProofRevealed) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Power != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Power))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Window != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Window))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventProofWrong) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventProofWrong) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventProofWrong) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Slashed) > 0 {
+		i -= len(m.Slashed)
+		copy(dAtA[i:], m.Slashed)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Slashed)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Window != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Window))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventNodeSettled) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventNodeSettled) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventNodeSettled) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Power != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Power))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.WindowPower != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.WindowPower))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Number != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventNodeRewarded) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventNodeRewarded) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventNodeRewarded) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Amount) > 0 {
+		i -= len(m.Amount)
+		copy(dAtA[i:], m.Amount)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Amount)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Number != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventRewardsClaimed) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventRewardsClaimed) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventRewardsClaimed) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Amount) > 0 {
+		i -= len(m.Amount)
+		copy(dAtA[i:], m.Amount)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Amount)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintEvents(dAtA []byte, offset int, v uint64) int {
 	offset -= sovEvents(v)
 	base := offset
@@ -285,6 +1465,229 @@ func (m *EventBeacon) Size() (n int) {
 		n += 1 + l + sovEvents(uint64(l))
 	}
 	l = len(m.Contributor)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventWindowOpened) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Window != 0 {
+		n += 1 + sovEvents(uint64(m.Window))
+	}
+	l = len(m.Beacon)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.ClosesAt != 0 {
+		n += 1 + sovEvents(uint64(m.ClosesAt))
+	}
+	return n
+}
+
+func (m *EventWindowDrawn) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Window != 0 {
+		n += 1 + sovEvents(uint64(m.Window))
+	}
+	l = len(m.Draw)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Commits != 0 {
+		n += 1 + sovEvents(uint64(m.Commits))
+	}
+	if m.RevealUntil != 0 {
+		n += 1 + sovEvents(uint64(m.RevealUntil))
+	}
+	return n
+}
+
+func (m *EventWindowClosed) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Window != 0 {
+		n += 1 + sovEvents(uint64(m.Window))
+	}
+	if m.Number != 0 {
+		n += 1 + sovEvents(uint64(m.Number))
+	}
+	if m.Proved != 0 {
+		n += 1 + sovEvents(uint64(m.Proved))
+	}
+	if m.Silent != 0 {
+		n += 1 + sovEvents(uint64(m.Silent))
+	}
+	if m.Wrong != 0 {
+		n += 1 + sovEvents(uint64(m.Wrong))
+	}
+	if m.NotDrawn != 0 {
+		n += 1 + sovEvents(uint64(m.NotDrawn))
+	}
+	if m.Power != 0 {
+		n += 1 + sovEvents(uint64(m.Power))
+	}
+	l = len(m.Minted)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.MintedValidators)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventWindowVoid) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Window != 0 {
+		n += 1 + sovEvents(uint64(m.Window))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventProofCommitted) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Window != 0 {
+		n += 1 + sovEvents(uint64(m.Window))
+	}
+	if m.Rounds != 0 {
+		n += 1 + sovEvents(uint64(m.Rounds))
+	}
+	return n
+}
+
+func (m *EventProofRevealed) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Window != 0 {
+		n += 1 + sovEvents(uint64(m.Window))
+	}
+	if m.Power != 0 {
+		n += 1 + sovEvents(uint64(m.Power))
+	}
+	return n
+}
+
+func (m *EventProofWrong) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Window != 0 {
+		n += 1 + sovEvents(uint64(m.Window))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Slashed)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventNodeSettled) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Number != 0 {
+		n += 1 + sovEvents(uint64(m.Number))
+	}
+	if m.Outcome != 0 {
+		n += 1 + sovEvents(uint64(m.Outcome))
+	}
+	if m.WindowPower != 0 {
+		n += 1 + sovEvents(uint64(m.WindowPower))
+	}
+	if m.Power != 0 {
+		n += 1 + sovEvents(uint64(m.Power))
+	}
+	return n
+}
+
+func (m *EventNodeRewarded) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Number != 0 {
+		n += 1 + sovEvents(uint64(m.Number))
+	}
+	l = len(m.Amount)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventRewardsClaimed) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Amount)
 	if l > 0 {
 		n += 1 + l + sovEvents(uint64(l))
 	}
@@ -526,6 +1929,1459 @@ func (m *EventBeacon) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Contributor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventWindowOpened) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventWindowOpened: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventWindowOpened: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Window", wireType)
+			}
+			m.Window = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Window |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Beacon", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Beacon = append(m.Beacon[:0], dAtA[iNdEx:postIndex]...)
+			if m.Beacon == nil {
+				m.Beacon = []byte{}
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ClosesAt", wireType)
+			}
+			m.ClosesAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ClosesAt |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventWindowDrawn) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventWindowDrawn: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventWindowDrawn: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Window", wireType)
+			}
+			m.Window = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Window |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Draw", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Draw = append(m.Draw[:0], dAtA[iNdEx:postIndex]...)
+			if m.Draw == nil {
+				m.Draw = []byte{}
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Commits", wireType)
+			}
+			m.Commits = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Commits |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RevealUntil", wireType)
+			}
+			m.RevealUntil = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.RevealUntil |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventWindowClosed) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventWindowClosed: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventWindowClosed: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Window", wireType)
+			}
+			m.Window = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Window |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Proved", wireType)
+			}
+			m.Proved = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Proved |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Silent", wireType)
+			}
+			m.Silent = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Silent |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Wrong", wireType)
+			}
+			m.Wrong = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Wrong |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NotDrawn", wireType)
+			}
+			m.NotDrawn = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.NotDrawn |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Power", wireType)
+			}
+			m.Power = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Power |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Minted", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Minted = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MintedValidators", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.MintedValidators = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventWindowVoid) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventWindowVoid: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventWindowVoid: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Window", wireType)
+			}
+			m.Window = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Window |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventProofCommitted) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventProofCommitted: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventProofCommitted: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Window", wireType)
+			}
+			m.Window = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Window |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Rounds", wireType)
+			}
+			m.Rounds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Rounds |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventProofRevealed) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventProofRevealed: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventProofRevealed: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Window", wireType)
+			}
+			m.Window = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Window |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Power", wireType)
+			}
+			m.Power = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Power |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventProofWrong) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventProofWrong: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventProofWrong: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Window", wireType)
+			}
+			m.Window = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Window |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Slashed", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Slashed = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventNodeSettled) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventNodeSettled: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventNodeSettled: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WindowPower", wireType)
+			}
+			m.WindowPower = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.WindowPower |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Power", wireType)
+			}
+			m.Power = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Power |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventNodeRewarded) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventNodeRewarded: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventNodeRewarded: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Amount = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventRewardsClaimed) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventRewardsClaimed: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventRewardsClaimed: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Amount = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex

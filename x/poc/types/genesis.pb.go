@@ -29,6 +29,15 @@ type GenesisState struct {
 	BeaconKeys []BeaconKey `protobuf:"bytes,2,rep,name=beacon_keys,json=beaconKeys,proto3" json:"beacon_keys"`
 	// beacons are the kept ones, in order; the last is the one on which the first block builds. Empty on a new chain.
 	Beacons []Beacon `protobuf:"bytes,3,rep,name=beacons,proto3" json:"beacons"`
+	// windows are the kept ones, in order; the last may be under way.
+	Windows []Window `protobuf:"bytes,4,rep,name=windows,proto3" json:"windows"`
+	// commits of the window under way.
+	Commits  []Commit `protobuf:"bytes,5,rep,name=commits,proto3" json:"commits"`
+	Records  []Record `protobuf:"bytes,6,rep,name=records,proto3" json:"records"`
+	Rewards  []Reward `protobuf:"bytes,7,rep,name=rewards,proto3" json:"rewards"`
+	Emission Emission `protobuf:"bytes,8,opt,name=emission,proto3" json:"emission"`
+	// number of the last window that was not void.
+	Number uint64 `protobuf:"varint,9,opt,name=number,proto3" json:"number,omitempty"`
 }
 
 func (m *GenesisState) Reset()         { *m = GenesisState{} }
@@ -85,6 +94,48 @@ func (m *GenesisState) GetBeacons() []Beacon {
 	return nil
 }
 
+func (m *GenesisState) GetWindows() []Window {
+	if m != nil {
+		return m.Windows
+	}
+	return nil
+}
+
+func (m *GenesisState) GetCommits() []Commit {
+	if m != nil {
+		return m.Commits
+	}
+	return nil
+}
+
+func (m *GenesisState) GetRecords() []Record {
+	if m != nil {
+		return m.Records
+	}
+	return nil
+}
+
+func (m *GenesisState) GetRewards() []Reward {
+	if m != nil {
+		return m.Rewards
+	}
+	return nil
+}
+
+func (m *GenesisState) GetEmission() Emission {
+	if m != nil {
+		return m.Emission
+	}
+	return Emission{}
+}
+
+func (m *GenesisState) GetNumber() uint64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
 func init() {
 	proto.RegisterType((*GenesisState)(nil), "emc.poc.v1.GenesisState")
 }
@@ -92,24 +143,30 @@ func init() {
 func init() { proto.RegisterFile("emc/poc/v1/genesis.proto", fileDescriptor_ecc23887fc34c250) }
 
 var fileDescriptor_ecc23887fc34c250 = []byte{
-	// 259 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xe2, 0x92, 0x48, 0xcd, 0x4d, 0xd6,
-	0x2f, 0xc8, 0x4f, 0xd6, 0x2f, 0x33, 0xd4, 0x4f, 0x4f, 0xcd, 0x4b, 0x2d, 0xce, 0x2c, 0xd6, 0x2b,
-	0x28, 0xca, 0x2f, 0xc9, 0x17, 0xe2, 0x4a, 0xcd, 0x4d, 0xd6, 0x2b, 0xc8, 0x4f, 0xd6, 0x2b, 0x33,
-	0x94, 0x12, 0x47, 0x52, 0x95, 0x94, 0x9a, 0x98, 0x9c, 0x9f, 0x07, 0x51, 0x84, 0x22, 0x51, 0x90,
-	0x58, 0x94, 0x98, 0x0b, 0xd5, 0x2d, 0x25, 0x92, 0x9e, 0x9f, 0x9e, 0x0f, 0x66, 0xea, 0x83, 0x58,
-	0x10, 0x51, 0xa5, 0x4d, 0x8c, 0x5c, 0x3c, 0xee, 0x10, 0x5b, 0x82, 0x4b, 0x12, 0x4b, 0x52, 0x85,
-	0x0c, 0xb8, 0xd8, 0x20, 0xda, 0x24, 0x18, 0x15, 0x18, 0x35, 0xb8, 0x8d, 0x84, 0xf4, 0x10, 0xb6,
-	0xea, 0x05, 0x80, 0x65, 0x9c, 0x58, 0x4e, 0xdc, 0x93, 0x67, 0x08, 0x82, 0xaa, 0x13, 0xb2, 0xe1,
-	0xe2, 0x86, 0xb8, 0x20, 0x3e, 0x3b, 0xb5, 0xb2, 0x58, 0x82, 0x49, 0x81, 0x59, 0x83, 0xdb, 0x48,
-	0x14, 0x59, 0x9b, 0x13, 0x58, 0xda, 0x3b, 0xb5, 0x12, 0xaa, 0x93, 0x2b, 0x09, 0x26, 0x50, 0x2c,
-	0x64, 0xc4, 0xc5, 0x0e, 0xe1, 0x15, 0x4b, 0x30, 0x83, 0x75, 0x0a, 0x61, 0xea, 0x84, 0x6a, 0x83,
-	0x29, 0x74, 0xb2, 0x3f, 0xf1, 0x48, 0x8e, 0xf1, 0xc2, 0x23, 0x39, 0xc6, 0x07, 0x8f, 0xe4, 0x18,
-	0x27, 0x3c, 0x96, 0x63, 0xb8, 0xf0, 0x58, 0x8e, 0xe1, 0xc6, 0x63, 0x39, 0x86, 0x28, 0xd5, 0xf4,
-	0xcc, 0x92, 0x8c, 0xd2, 0x24, 0xbd, 0xe4, 0xfc, 0x5c, 0xfd, 0xd4, 0x94, 0xf4, 0xd4, 0xdc, 0xc4,
-	0x92, 0xa2, 0xcc, 0x0a, 0x7d, 0x50, 0x98, 0x54, 0x80, 0x43, 0xa5, 0xa4, 0xb2, 0x20, 0xb5, 0x38,
-	0x89, 0x0d, 0xec, 0x79, 0x63, 0x40, 0x00, 0x00, 0x00, 0xff, 0xff, 0x0c, 0xa6, 0x28, 0x0e, 0x6c,
-	0x01, 0x00, 0x00,
+	// 366 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x6c, 0xd2, 0x4d, 0x4b, 0xfb, 0x30,
+	0x1c, 0x07, 0xf0, 0xf6, 0xbf, 0xfd, 0xbb, 0x99, 0x79, 0x0a, 0x53, 0x83, 0x87, 0x3a, 0x04, 0x61,
+	0xa7, 0xd6, 0x4d, 0xf0, 0x24, 0x08, 0x13, 0xf1, 0xe0, 0x45, 0xe6, 0x41, 0xf0, 0x22, 0x6d, 0xf6,
+	0xa3, 0x16, 0x49, 0x53, 0x9a, 0xec, 0xe9, 0x5d, 0xf8, 0xb2, 0x76, 0x1c, 0x9e, 0x3c, 0x89, 0x6c,
+	0x6f, 0x44, 0xf2, 0x50, 0x37, 0xe9, 0x6e, 0x49, 0xbe, 0xdf, 0x4f, 0x9b, 0x96, 0x1f, 0x22, 0xc0,
+	0x68, 0x98, 0x73, 0x1a, 0x4e, 0x7a, 0x61, 0x02, 0x19, 0x88, 0x54, 0x04, 0x79, 0xc1, 0x25, 0xc7,
+	0x08, 0x18, 0x0d, 0x72, 0x4e, 0x83, 0x49, 0xef, 0xf8, 0x68, 0xab, 0x15, 0x43, 0x44, 0x79, 0x66,
+	0x4a, 0x7f, 0x82, 0x3c, 0x2a, 0x22, 0x26, 0x76, 0x04, 0xd3, 0x34, 0x1b, 0xf1, 0xa9, 0x0d, 0xda,
+	0x09, 0x4f, 0xb8, 0x5e, 0x86, 0x6a, 0x65, 0x4e, 0x4f, 0x3f, 0x6a, 0x68, 0xff, 0xce, 0xbc, 0xfe,
+	0x51, 0x46, 0x12, 0xf0, 0x39, 0xf2, 0xcc, 0xf3, 0x88, 0xdb, 0x71, 0xbb, 0xad, 0x3e, 0x0e, 0x36,
+	0xd7, 0x09, 0x1e, 0x74, 0x32, 0xa8, 0x2f, 0xbe, 0x4e, 0x9c, 0xa1, 0xed, 0xe1, 0x2b, 0xd4, 0x32,
+	0x57, 0x7b, 0x79, 0x83, 0xb9, 0x20, 0xff, 0x3a, 0xb5, 0x6e, 0xab, 0x7f, 0xb0, 0xcd, 0x06, 0x3a,
+	0xbe, 0x87, 0xb9, 0x95, 0x28, 0x2e, 0x0f, 0x04, 0xee, 0xa3, 0x86, 0xd9, 0x09, 0x52, 0xd3, 0x12,
+	0x57, 0xa5, 0x65, 0x65, 0x51, 0x19, 0xf3, 0x69, 0x82, 0xd4, 0xab, 0xe6, 0x49, 0x47, 0xa5, 0xb1,
+	0x45, 0x65, 0x28, 0x67, 0x2c, 0x95, 0x82, 0xfc, 0xaf, 0x9a, 0x1b, 0x1d, 0x95, 0xc6, 0x16, 0x95,
+	0x29, 0x80, 0xf2, 0x62, 0x24, 0x88, 0x57, 0x35, 0x43, 0x1d, 0x95, 0xc6, 0x16, 0x8d, 0x99, 0x46,
+	0xca, 0x34, 0x76, 0x19, 0x15, 0x6d, 0x8c, 0x2e, 0xe2, 0x4b, 0xd4, 0x04, 0x96, 0x0a, 0x91, 0xf2,
+	0x8c, 0x34, 0xf5, 0x5f, 0x6f, 0x6f, 0xa3, 0x5b, 0x9b, 0x59, 0xf6, 0xdb, 0xc5, 0x87, 0xc8, 0xcb,
+	0xc6, 0x2c, 0x86, 0x82, 0xec, 0x75, 0xdc, 0x6e, 0x7d, 0x68, 0x77, 0x83, 0xeb, 0xc5, 0xca, 0x77,
+	0x97, 0x2b, 0xdf, 0xfd, 0x5e, 0xf9, 0xee, 0xfb, 0xda, 0x77, 0x96, 0x6b, 0xdf, 0xf9, 0x5c, 0xfb,
+	0xce, 0xf3, 0x59, 0x92, 0xca, 0xd7, 0x71, 0x1c, 0x50, 0xce, 0x42, 0x18, 0x25, 0xc0, 0x22, 0x59,
+	0xa4, 0xb3, 0x50, 0xcd, 0xcc, 0x4c, 0x4f, 0x8d, 0x9c, 0xe7, 0x20, 0x62, 0x4f, 0x0f, 0xc7, 0xc5,
+	0x4f, 0x00, 0x00, 0x00, 0xff, 0xff, 0x1e, 0x94, 0xd7, 0xde, 0xa5, 0x02, 0x00, 0x00,
 }
 
 func (m *GenesisState) Marshal() (dAtA []byte, err error) {
@@ -132,6 +189,77 @@ func (m *GenesisState) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Number != 0 {
+		i = encodeVarintGenesis(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x48
+	}
+	{
+		size, err := m.Emission.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintGenesis(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x42
+	if len(m.Rewards) > 0 {
+		for iNdEx := len(m.Rewards) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Rewards[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintGenesis(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x3a
+		}
+	}
+	if len(m.Records) > 0 {
+		for iNdEx := len(m.Records) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Records[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintGenesis(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x32
+		}
+	}
+	if len(m.Commits) > 0 {
+		for iNdEx := len(m.Commits) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Commits[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintGenesis(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x2a
+		}
+	}
+	if len(m.Windows) > 0 {
+		for iNdEx := len(m.Windows) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Windows[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintGenesis(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x22
+		}
+	}
 	if len(m.Beacons) > 0 {
 		for iNdEx := len(m.Beacons) - 1; iNdEx >= 0; iNdEx-- {
 			{
@@ -203,6 +331,35 @@ func (m *GenesisState) Size() (n int) {
 			l = e.Size()
 			n += 1 + l + sovGenesis(uint64(l))
 		}
+	}
+	if len(m.Windows) > 0 {
+		for _, e := range m.Windows {
+			l = e.Size()
+			n += 1 + l + sovGenesis(uint64(l))
+		}
+	}
+	if len(m.Commits) > 0 {
+		for _, e := range m.Commits {
+			l = e.Size()
+			n += 1 + l + sovGenesis(uint64(l))
+		}
+	}
+	if len(m.Records) > 0 {
+		for _, e := range m.Records {
+			l = e.Size()
+			n += 1 + l + sovGenesis(uint64(l))
+		}
+	}
+	if len(m.Rewards) > 0 {
+		for _, e := range m.Rewards {
+			l = e.Size()
+			n += 1 + l + sovGenesis(uint64(l))
+		}
+	}
+	l = m.Emission.Size()
+	n += 1 + l + sovGenesis(uint64(l))
+	if m.Number != 0 {
+		n += 1 + sovGenesis(uint64(m.Number))
 	}
 	return n
 }
@@ -343,6 +500,194 @@ func (m *GenesisState) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Windows", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Windows = append(m.Windows, Window{})
+			if err := m.Windows[len(m.Windows)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Commits", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Commits = append(m.Commits, Commit{})
+			if err := m.Commits[len(m.Commits)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Records", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Records = append(m.Records, Record{})
+			if err := m.Records[len(m.Records)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Rewards", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Rewards = append(m.Rewards, Reward{})
+			if err := m.Rewards[len(m.Rewards)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Emission", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Emission.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipGenesis(dAtA[iNdEx:])

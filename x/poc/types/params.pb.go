@@ -5,6 +5,7 @@ package types
 
 import (
 	fmt "fmt"
+	types "github.com/cosmos/cosmos-sdk/types"
 	_ "github.com/cosmos/cosmos-sdk/types/tx/amino"
 	_ "github.com/cosmos/gogoproto/gogoproto"
 	proto "github.com/cosmos/gogoproto/proto"
@@ -33,6 +34,53 @@ type Params struct {
 	DrawContributors uint32 `protobuf:"varint,2,opt,name=draw_contributors,json=drawContributors,proto3" json:"draw_contributors,omitempty"`
 	// history_blocks: a beacon can be read for this many blocks.
 	HistoryBlocks uint64 `protobuf:"varint,3,opt,name=history_blocks,json=historyBlocks,proto3" json:"history_blocks,omitempty"`
+	// missed_contributions: a draw does not wait for a validator who has missed this many of his blocks in a row.
+	MissedContributions uint32 `protobuf:"varint,4,opt,name=missed_contributions,json=missedContributions,proto3" json:"missed_contributions,omitempty"`
+	// window_gap_blocks: a window opens at the earliest this many blocks after the one before.
+	WindowGapBlocks uint64 `protobuf:"varint,5,opt,name=window_gap_blocks,json=windowGapBlocks,proto3" json:"window_gap_blocks,omitempty"`
+	// window_mean_blocks: after the gap each block opens a window with a probability of one in this many.
+	WindowMeanBlocks uint64 `protobuf:"varint,6,opt,name=window_mean_blocks,json=windowMeanBlocks,proto3" json:"window_mean_blocks,omitempty"`
+	// window_blocks: commitments are taken this long.
+	WindowBlocks uint64 `protobuf:"varint,7,opt,name=window_blocks,json=windowBlocks,proto3" json:"window_blocks,omitempty"`
+	// window_milliseconds is what these blocks take nominally; a window that takes more than twice as long is void.
+	WindowMilliseconds uint64 `protobuf:"varint,8,opt,name=window_milliseconds,json=windowMilliseconds,proto3" json:"window_milliseconds,omitempty"`
+	// draw_blocks: a window whose sample cannot be drawn within so many blocks is void.
+	DrawBlocks uint64 `protobuf:"varint,9,opt,name=draw_blocks,json=drawBlocks,proto3" json:"draw_blocks,omitempty"`
+	// reveal_blocks: proofs are taken this long after the draw.
+	RevealBlocks uint64 `protobuf:"varint,10,opt,name=reveal_blocks,json=revealBlocks,proto3" json:"reveal_blocks,omitempty"`
+	// max_reveals: how many nodes are drawn to reveal, about; new and suspect nodes first.
+	MaxReveals uint32 `protobuf:"varint,11,opt,name=max_reveals,json=maxReveals,proto3" json:"max_reveals,omitempty"`
+	// samples: how many tiles a node opens.
+	Samples uint32 `protobuf:"varint,12,opt,name=samples,proto3" json:"samples,omitempty"`
+	// suspect_samples: how many a new or suspect node opens.
+	SuspectSamples uint32 `protobuf:"varint,13,opt,name=suspect_samples,json=suspectSamples,proto3" json:"suspect_samples,omitempty"`
+	// max_rounds bounds what a node may commit to.
+	MaxRounds uint64 `protobuf:"varint,14,opt,name=max_rounds,json=maxRounds,proto3" json:"max_rounds,omitempty"`
+	// power_windows: a node's market power is the lower quartile of its last so many windows.
+	PowerWindows uint32 `protobuf:"varint,15,opt,name=power_windows,json=powerWindows,proto3" json:"power_windows,omitempty"`
+	// max_silent: a node that was drawn and stayed silent so often within power_windows is jailed.
+	MaxSilent uint32 `protobuf:"varint,16,opt,name=max_silent,json=maxSilent,proto3" json:"max_silent,omitempty"`
+	// silent_jail_seconds: how long then.
+	SilentJailSeconds uint64 `protobuf:"varint,17,opt,name=silent_jail_seconds,json=silentJailSeconds,proto3" json:"silent_jail_seconds,omitempty"`
+	// wrong_jail_seconds: how long a node is jailed for a wrong opening.
+	WrongJailSeconds uint64 `protobuf:"varint,18,opt,name=wrong_jail_seconds,json=wrongJailSeconds,proto3" json:"wrong_jail_seconds,omitempty"`
+	// slash_bps: what a wrong opening costs, in hundredths of a percent of the stake, divided by the probability with
+	// which the node was drawn, up to the whole stake.
+	SlashBps uint32 `protobuf:"varint,19,opt,name=slash_bps,json=slashBps,proto3" json:"slash_bps,omitempty"`
+	// verify_gas is the gas that a proof costs for each tile and each 1,024 of n.
+	VerifyGas uint64 `protobuf:"varint,20,opt,name=verify_gas,json=verifyGas,proto3" json:"verify_gas,omitempty"`
+	// proof_block_bps: the share of a block, in hundredths of a percent, up to which commitments and proofs come first.
+	ProofBlockBps uint32 `protobuf:"varint,21,opt,name=proof_block_bps,json=proofBlockBps,proto3" json:"proof_block_bps,omitempty"`
+	// block_work: how many nodes are settled at the end of a block at most.
+	BlockWork uint32 `protobuf:"varint,22,opt,name=block_work,json=blockWork,proto3" json:"block_work,omitempty"`
+	// stake_per_e: with less than so much stake for each E, power earns only in proportion to the stake.
+	StakePerE types.Coin `protobuf:"bytes,23,opt,name=stake_per_e,json=stakePerE,proto3" json:"stake_per_e"`
+	// target_power in micro-E: below it the emission is paid in proportion to the network's power.
+	TargetPower uint64 `protobuf:"varint,24,opt,name=target_power,json=targetPower,proto3" json:"target_power,omitempty"`
+	// nodes_bps, validators_bps and routers_bps split the emission; what routers would get is withheld so far.
+	NodesBps      uint32 `protobuf:"varint,25,opt,name=nodes_bps,json=nodesBps,proto3" json:"nodes_bps,omitempty"`
+	ValidatorsBps uint32 `protobuf:"varint,26,opt,name=validators_bps,json=validatorsBps,proto3" json:"validators_bps,omitempty"`
+	RoutersBps    uint32 `protobuf:"varint,27,opt,name=routers_bps,json=routersBps,proto3" json:"routers_bps,omitempty"`
 }
 
 func (m *Params) Reset()         { *m = Params{} }
@@ -89,6 +137,174 @@ func (m *Params) GetHistoryBlocks() uint64 {
 	return 0
 }
 
+func (m *Params) GetMissedContributions() uint32 {
+	if m != nil {
+		return m.MissedContributions
+	}
+	return 0
+}
+
+func (m *Params) GetWindowGapBlocks() uint64 {
+	if m != nil {
+		return m.WindowGapBlocks
+	}
+	return 0
+}
+
+func (m *Params) GetWindowMeanBlocks() uint64 {
+	if m != nil {
+		return m.WindowMeanBlocks
+	}
+	return 0
+}
+
+func (m *Params) GetWindowBlocks() uint64 {
+	if m != nil {
+		return m.WindowBlocks
+	}
+	return 0
+}
+
+func (m *Params) GetWindowMilliseconds() uint64 {
+	if m != nil {
+		return m.WindowMilliseconds
+	}
+	return 0
+}
+
+func (m *Params) GetDrawBlocks() uint64 {
+	if m != nil {
+		return m.DrawBlocks
+	}
+	return 0
+}
+
+func (m *Params) GetRevealBlocks() uint64 {
+	if m != nil {
+		return m.RevealBlocks
+	}
+	return 0
+}
+
+func (m *Params) GetMaxReveals() uint32 {
+	if m != nil {
+		return m.MaxReveals
+	}
+	return 0
+}
+
+func (m *Params) GetSamples() uint32 {
+	if m != nil {
+		return m.Samples
+	}
+	return 0
+}
+
+func (m *Params) GetSuspectSamples() uint32 {
+	if m != nil {
+		return m.SuspectSamples
+	}
+	return 0
+}
+
+func (m *Params) GetMaxRounds() uint64 {
+	if m != nil {
+		return m.MaxRounds
+	}
+	return 0
+}
+
+func (m *Params) GetPowerWindows() uint32 {
+	if m != nil {
+		return m.PowerWindows
+	}
+	return 0
+}
+
+func (m *Params) GetMaxSilent() uint32 {
+	if m != nil {
+		return m.MaxSilent
+	}
+	return 0
+}
+
+func (m *Params) GetSilentJailSeconds() uint64 {
+	if m != nil {
+		return m.SilentJailSeconds
+	}
+	return 0
+}
+
+func (m *Params) GetWrongJailSeconds() uint64 {
+	if m != nil {
+		return m.WrongJailSeconds
+	}
+	return 0
+}
+
+func (m *Params) GetSlashBps() uint32 {
+	if m != nil {
+		return m.SlashBps
+	}
+	return 0
+}
+
+func (m *Params) GetVerifyGas() uint64 {
+	if m != nil {
+		return m.VerifyGas
+	}
+	return 0
+}
+
+func (m *Params) GetProofBlockBps() uint32 {
+	if m != nil {
+		return m.ProofBlockBps
+	}
+	return 0
+}
+
+func (m *Params) GetBlockWork() uint32 {
+	if m != nil {
+		return m.BlockWork
+	}
+	return 0
+}
+
+func (m *Params) GetStakePerE() types.Coin {
+	if m != nil {
+		return m.StakePerE
+	}
+	return types.Coin{}
+}
+
+func (m *Params) GetTargetPower() uint64 {
+	if m != nil {
+		return m.TargetPower
+	}
+	return 0
+}
+
+func (m *Params) GetNodesBps() uint32 {
+	if m != nil {
+		return m.NodesBps
+	}
+	return 0
+}
+
+func (m *Params) GetValidatorsBps() uint32 {
+	if m != nil {
+		return m.ValidatorsBps
+	}
+	return 0
+}
+
+func (m *Params) GetRoutersBps() uint32 {
+	if m != nil {
+		return m.RoutersBps
+	}
+	return 0
+}
+
 func init() {
 	proto.RegisterType((*Params)(nil), "emc.poc.v1.Params")
 }
@@ -96,24 +312,53 @@ func init() {
 func init() { proto.RegisterFile("emc/poc/v1/params.proto", fileDescriptor_70ea1978ccdf36ad) }
 
 var fileDescriptor_70ea1978ccdf36ad = []byte{
-	// 267 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xe2, 0x12, 0x4f, 0xcd, 0x4d, 0xd6,
-	0x2f, 0xc8, 0x4f, 0xd6, 0x2f, 0x33, 0xd4, 0x2f, 0x48, 0x2c, 0x4a, 0xcc, 0x2d, 0xd6, 0x2b, 0x28,
-	0xca, 0x2f, 0xc9, 0x17, 0xe2, 0x4a, 0xcd, 0x4d, 0xd6, 0x2b, 0xc8, 0x4f, 0xd6, 0x2b, 0x33, 0x94,
-	0x12, 0x4c, 0xcc, 0xcd, 0xcc, 0xcb, 0xd7, 0x07, 0x93, 0x10, 0x69, 0x29, 0x91, 0xf4, 0xfc, 0xf4,
-	0x7c, 0x30, 0x53, 0x1f, 0xc4, 0x82, 0x88, 0x2a, 0xcd, 0x67, 0xe4, 0x62, 0x0b, 0x00, 0x9b, 0x22,
-	0xa4, 0xc1, 0x25, 0x90, 0x9d, 0x5a, 0x19, 0x9f, 0x92, 0x9a, 0x93, 0x58, 0x19, 0x9f, 0x94, 0x93,
-	0x9f, 0x9c, 0x5d, 0x2c, 0xc1, 0xa8, 0xc0, 0xa8, 0xc1, 0x12, 0xc4, 0x97, 0x9d, 0x5a, 0xe9, 0x02,
-	0x12, 0x76, 0x02, 0x8b, 0x0a, 0x69, 0x73, 0x09, 0xa6, 0x14, 0x25, 0x96, 0xc7, 0x27, 0xe7, 0xe7,
-	0x95, 0x14, 0x65, 0x26, 0x95, 0x96, 0xe4, 0x17, 0x15, 0x4b, 0x30, 0x29, 0x30, 0x6a, 0xf0, 0x06,
-	0x09, 0x80, 0x24, 0x9c, 0x91, 0xc4, 0x85, 0x54, 0xb9, 0xf8, 0x32, 0x32, 0x8b, 0x4b, 0xf2, 0x8b,
-	0xe0, 0x86, 0x32, 0x83, 0x0d, 0xe5, 0x85, 0x8a, 0x42, 0xcc, 0xb4, 0x12, 0x7f, 0xb1, 0x40, 0x9e,
-	0xb1, 0xeb, 0xf9, 0x06, 0x2d, 0x3e, 0x98, 0xff, 0x20, 0xce, 0x72, 0xb2, 0x3f, 0xf1, 0x48, 0x8e,
-	0xf1, 0xc2, 0x23, 0x39, 0xc6, 0x07, 0x8f, 0xe4, 0x18, 0x27, 0x3c, 0x96, 0x63, 0xb8, 0xf0, 0x58,
-	0x8e, 0xe1, 0xc6, 0x63, 0x39, 0x86, 0x28, 0xd5, 0xf4, 0xcc, 0x92, 0x8c, 0xd2, 0x24, 0xbd, 0xe4,
-	0xfc, 0x5c, 0xfd, 0xd4, 0x94, 0xf4, 0xd4, 0xdc, 0xc4, 0x92, 0xa2, 0xcc, 0x0a, 0x7d, 0x90, 0xfe,
-	0x0a, 0xb0, 0x09, 0x25, 0x95, 0x05, 0xa9, 0xc5, 0x49, 0x6c, 0x60, 0x9f, 0x1a, 0x03, 0x02, 0x00,
-	0x00, 0xff, 0xff, 0x70, 0x77, 0xd6, 0x29, 0x39, 0x01, 0x00, 0x00,
+	// 728 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x54, 0x94, 0x4f, 0x6f, 0xd3, 0x3e,
+	0x18, 0xc7, 0x9b, 0xdf, 0x6f, 0x6c, 0xab, 0xfb, 0x3f, 0x1d, 0xcc, 0xdb, 0x44, 0x3b, 0x40, 0x83,
+	0x6a, 0xa0, 0x44, 0x85, 0x1b, 0x17, 0xa4, 0x6e, 0x68, 0x12, 0xd2, 0xa4, 0xa9, 0x3b, 0x4c, 0xe2,
+	0x12, 0xb9, 0x89, 0x97, 0x99, 0x26, 0xb1, 0x65, 0xa7, 0xff, 0xde, 0x02, 0x27, 0x5e, 0x02, 0x47,
+	0x8e, 0x7b, 0x05, 0x9c, 0x77, 0xdc, 0x91, 0x13, 0x42, 0xdb, 0x61, 0xbc, 0x0c, 0xe4, 0xc7, 0x0e,
+	0x2b, 0x97, 0x2a, 0xfd, 0x7c, 0xbf, 0xf9, 0x3e, 0xcf, 0x63, 0xc7, 0x46, 0x9b, 0x34, 0x0d, 0x7d,
+	0xc1, 0x43, 0x7f, 0xda, 0xf7, 0x05, 0x91, 0x24, 0x55, 0x9e, 0x90, 0x3c, 0xe7, 0x2e, 0xa2, 0x69,
+	0xe8, 0x09, 0x1e, 0x7a, 0xd3, 0xfe, 0x76, 0x8b, 0xa4, 0x2c, 0xe3, 0x3e, 0xfc, 0x1a, 0x79, 0xbb,
+	0x13, 0x72, 0x95, 0x72, 0xe5, 0x8f, 0x88, 0xa2, 0xfe, 0xb4, 0x3f, 0xa2, 0x39, 0xe9, 0xfb, 0x21,
+	0x67, 0x99, 0xd5, 0x37, 0x62, 0x1e, 0x73, 0x78, 0xf4, 0xf5, 0x93, 0xa1, 0x4f, 0xbf, 0xaf, 0xa3,
+	0xd5, 0x13, 0xa8, 0xe2, 0xf6, 0x50, 0x73, 0x4c, 0x17, 0x41, 0x44, 0x13, 0xb2, 0x08, 0x46, 0x09,
+	0x0f, 0xc7, 0x0a, 0x3b, 0xbb, 0x4e, 0x6f, 0x65, 0x58, 0x1f, 0xd3, 0xc5, 0xa1, 0xc6, 0x03, 0xa0,
+	0xee, 0x4b, 0xd4, 0x8a, 0x24, 0x99, 0x05, 0x21, 0xcf, 0x72, 0xc9, 0x46, 0x93, 0x9c, 0x4b, 0x85,
+	0xff, 0xdb, 0x75, 0x7a, 0xb5, 0x61, 0x53, 0x0b, 0x07, 0x4b, 0xdc, 0xdd, 0x43, 0xf5, 0x0b, 0xa6,
+	0x72, 0x2e, 0xff, 0x86, 0xfe, 0x0f, 0xa1, 0x35, 0x4b, 0x6d, 0x66, 0x1f, 0x6d, 0xa4, 0x4c, 0x29,
+	0x1a, 0xdd, 0xa7, 0x32, 0x9e, 0x29, 0xbc, 0x02, 0xb1, 0x6d, 0xa3, 0x1d, 0x2c, 0x4b, 0xee, 0x3e,
+	0x6a, 0xcd, 0x58, 0x16, 0xf1, 0x59, 0x10, 0x13, 0x51, 0x84, 0x3f, 0x80, 0xf0, 0x86, 0x11, 0x8e,
+	0x88, 0xb0, 0xf1, 0xaf, 0x90, 0x6b, 0xbd, 0x29, 0x25, 0x59, 0x61, 0x5e, 0x05, 0x73, 0xd3, 0x28,
+	0xc7, 0x94, 0x64, 0xd6, 0xfd, 0x0c, 0xd5, 0xac, 0xdb, 0x1a, 0xd7, 0xc0, 0x58, 0x35, 0xd0, 0x9a,
+	0x7c, 0xd4, 0x2e, 0x22, 0x59, 0x92, 0x30, 0x45, 0x43, 0x9e, 0x45, 0x0a, 0xaf, 0x83, 0xd5, 0x56,
+	0x3b, 0x5e, 0x52, 0xdc, 0x2e, 0xaa, 0xc0, 0xb2, 0xd9, 0xcc, 0x32, 0x18, 0x91, 0x46, 0xf7, 0x65,
+	0x25, 0x9d, 0x52, 0x92, 0x14, 0x16, 0x64, 0xca, 0x1a, 0x68, 0x4d, 0x5d, 0x54, 0x49, 0xc9, 0x3c,
+	0x30, 0x4c, 0xe1, 0x0a, 0xac, 0x0f, 0x4a, 0xc9, 0x7c, 0x68, 0x88, 0x8b, 0xd1, 0x9a, 0x22, 0xa9,
+	0x48, 0xa8, 0xc2, 0x55, 0x10, 0x8b, 0xbf, 0xee, 0x0b, 0xd4, 0x50, 0x13, 0x25, 0x68, 0x98, 0x07,
+	0x85, 0xa3, 0x06, 0x8e, 0xba, 0xc5, 0xa7, 0xd6, 0xf8, 0x18, 0x21, 0xa8, 0xc1, 0x27, 0x7a, 0xa2,
+	0x3a, 0x74, 0x51, 0xd6, 0x25, 0x00, 0xe8, 0x3e, 0x05, 0x9f, 0x51, 0x19, 0x98, 0x21, 0x15, 0x6e,
+	0x40, 0x4a, 0x15, 0xe0, 0x99, 0x61, 0x45, 0x86, 0x62, 0x09, 0xcd, 0x72, 0xdc, 0x04, 0x87, 0xce,
+	0x38, 0x05, 0xe0, 0x7a, 0xa8, 0x6d, 0xa4, 0xe0, 0x13, 0x61, 0x49, 0x50, 0xac, 0x5e, 0x0b, 0x6a,
+	0xb5, 0x8c, 0xf4, 0x81, 0xb0, 0xe4, 0xd4, 0x2e, 0x9e, 0xde, 0x40, 0xc9, 0xb3, 0xf8, 0x5f, 0xbb,
+	0x6b, 0x37, 0x50, 0x2b, 0xcb, 0xee, 0x1d, 0x54, 0x56, 0x09, 0x51, 0x17, 0xc1, 0x48, 0x28, 0xdc,
+	0x86, 0xda, 0xeb, 0x00, 0x06, 0x02, 0x3a, 0x9b, 0x52, 0xc9, 0xce, 0x17, 0x41, 0x4c, 0x14, 0xde,
+	0x30, 0xd3, 0x19, 0x72, 0x44, 0x94, 0xfb, 0x1c, 0x35, 0x84, 0xe4, 0xfc, 0xdc, 0x6c, 0x02, 0x24,
+	0x3c, 0x84, 0x84, 0x1a, 0x60, 0xd8, 0x06, 0x1b, 0x63, 0x1c, 0x33, 0x2e, 0xc7, 0xf8, 0x91, 0x19,
+	0x10, 0xc8, 0x19, 0x97, 0x63, 0xf7, 0x10, 0x55, 0x54, 0x4e, 0xc6, 0x34, 0x10, 0x54, 0x06, 0x14,
+	0x6f, 0xee, 0x3a, 0xbd, 0xca, 0xeb, 0x2d, 0xcf, 0x9c, 0x52, 0x4f, 0x9f, 0x52, 0xcf, 0x9e, 0x52,
+	0xef, 0x80, 0xb3, 0x6c, 0x50, 0xbe, 0xfa, 0xd9, 0x2d, 0x7d, 0xbb, 0xbb, 0xdc, 0x77, 0x86, 0x65,
+	0x78, 0xf1, 0x84, 0xca, 0xf7, 0xee, 0x13, 0x54, 0xcd, 0x89, 0x8c, 0x69, 0x1e, 0xc0, 0xe2, 0x62,
+	0x0c, 0xdd, 0x56, 0x0c, 0x3b, 0xd1, 0x48, 0xcf, 0x9a, 0xf1, 0x88, 0x2a, 0xe8, 0x74, 0xcb, 0xcc,
+	0x0a, 0x40, 0x37, 0xb9, 0x87, 0xea, 0x53, 0x92, 0xb0, 0x88, 0xe8, 0xb3, 0x08, 0x8e, 0x6d, 0x33,
+	0xcb, 0x3d, 0xd5, 0xb6, 0x2e, 0xaa, 0x48, 0x3e, 0xc9, 0xa9, 0xf5, 0xec, 0x98, 0x8f, 0xca, 0xa2,
+	0x81, 0x50, 0x6f, 0x37, 0x7f, 0x7f, 0xed, 0x3a, 0x9f, 0xef, 0x2e, 0xf7, 0xeb, 0xc5, 0xf5, 0x64,
+	0x6e, 0x8d, 0xc1, 0xbb, 0xab, 0x9b, 0x8e, 0x73, 0x7d, 0xd3, 0x71, 0x7e, 0xdd, 0x74, 0x9c, 0x2f,
+	0xb7, 0x9d, 0xd2, 0xf5, 0x6d, 0xa7, 0xf4, 0xe3, 0xb6, 0x53, 0xfa, 0xb8, 0x17, 0xb3, 0xfc, 0x62,
+	0x32, 0xf2, 0x42, 0x9e, 0xfa, 0x34, 0x8a, 0x69, 0x4a, 0x72, 0xc9, 0xe6, 0xbe, 0x7e, 0x7f, 0x0e,
+	0x09, 0xf9, 0x42, 0x50, 0x35, 0x5a, 0x85, 0x8b, 0xe8, 0xcd, 0x9f, 0x00, 0x00, 0x00, 0xff, 0xff,
+	0x67, 0x35, 0xa9, 0xe7, 0xf8, 0x04, 0x00, 0x00,
 }
 
 func (this *Params) Equal(that interface{}) bool {
@@ -144,6 +389,78 @@ func (this *Params) Equal(that interface{}) bool {
 	if this.HistoryBlocks != that1.HistoryBlocks {
 		return false
 	}
+	if this.MissedContributions != that1.MissedContributions {
+		return false
+	}
+	if this.WindowGapBlocks != that1.WindowGapBlocks {
+		return false
+	}
+	if this.WindowMeanBlocks != that1.WindowMeanBlocks {
+		return false
+	}
+	if this.WindowBlocks != that1.WindowBlocks {
+		return false
+	}
+	if this.WindowMilliseconds != that1.WindowMilliseconds {
+		return false
+	}
+	if this.DrawBlocks != that1.DrawBlocks {
+		return false
+	}
+	if this.RevealBlocks != that1.RevealBlocks {
+		return false
+	}
+	if this.MaxReveals != that1.MaxReveals {
+		return false
+	}
+	if this.Samples != that1.Samples {
+		return false
+	}
+	if this.SuspectSamples != that1.SuspectSamples {
+		return false
+	}
+	if this.MaxRounds != that1.MaxRounds {
+		return false
+	}
+	if this.PowerWindows != that1.PowerWindows {
+		return false
+	}
+	if this.MaxSilent != that1.MaxSilent {
+		return false
+	}
+	if this.SilentJailSeconds != that1.SilentJailSeconds {
+		return false
+	}
+	if this.WrongJailSeconds != that1.WrongJailSeconds {
+		return false
+	}
+	if this.SlashBps != that1.SlashBps {
+		return false
+	}
+	if this.VerifyGas != that1.VerifyGas {
+		return false
+	}
+	if this.ProofBlockBps != that1.ProofBlockBps {
+		return false
+	}
+	if this.BlockWork != that1.BlockWork {
+		return false
+	}
+	if !this.StakePerE.Equal(&that1.StakePerE) {
+		return false
+	}
+	if this.TargetPower != that1.TargetPower {
+		return false
+	}
+	if this.NodesBps != that1.NodesBps {
+		return false
+	}
+	if this.ValidatorsBps != that1.ValidatorsBps {
+		return false
+	}
+	if this.RoutersBps != that1.RoutersBps {
+		return false
+	}
 	return true
 }
 func (m *Params) Marshal() (dAtA []byte, err error) {
@@ -166,6 +483,155 @@ func (m *Params) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.RoutersBps != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.RoutersBps))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xd8
+	}
+	if m.ValidatorsBps != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.ValidatorsBps))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xd0
+	}
+	if m.NodesBps != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.NodesBps))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xc8
+	}
+	if m.TargetPower != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.TargetPower))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xc0
+	}
+	{
+		size, err := m.StakePerE.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintParams(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1
+	i--
+	dAtA[i] = 0xba
+	if m.BlockWork != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.BlockWork))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xb0
+	}
+	if m.ProofBlockBps != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.ProofBlockBps))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xa8
+	}
+	if m.VerifyGas != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.VerifyGas))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xa0
+	}
+	if m.SlashBps != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.SlashBps))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x98
+	}
+	if m.WrongJailSeconds != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.WrongJailSeconds))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x90
+	}
+	if m.SilentJailSeconds != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.SilentJailSeconds))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x88
+	}
+	if m.MaxSilent != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.MaxSilent))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x80
+	}
+	if m.PowerWindows != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.PowerWindows))
+		i--
+		dAtA[i] = 0x78
+	}
+	if m.MaxRounds != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.MaxRounds))
+		i--
+		dAtA[i] = 0x70
+	}
+	if m.SuspectSamples != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.SuspectSamples))
+		i--
+		dAtA[i] = 0x68
+	}
+	if m.Samples != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.Samples))
+		i--
+		dAtA[i] = 0x60
+	}
+	if m.MaxReveals != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.MaxReveals))
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.RevealBlocks != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.RevealBlocks))
+		i--
+		dAtA[i] = 0x50
+	}
+	if m.DrawBlocks != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.DrawBlocks))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.WindowMilliseconds != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.WindowMilliseconds))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.WindowBlocks != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.WindowBlocks))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.WindowMeanBlocks != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.WindowMeanBlocks))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.WindowGapBlocks != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.WindowGapBlocks))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.MissedContributions != 0 {
+		i = encodeVarintParams(dAtA, i, uint64(m.MissedContributions))
+		i--
+		dAtA[i] = 0x20
+	}
 	if m.HistoryBlocks != 0 {
 		i = encodeVarintParams(dAtA, i, uint64(m.HistoryBlocks))
 		i--
@@ -209,6 +675,77 @@ func (m *Params) Size() (n int) {
 	}
 	if m.HistoryBlocks != 0 {
 		n += 1 + sovParams(uint64(m.HistoryBlocks))
+	}
+	if m.MissedContributions != 0 {
+		n += 1 + sovParams(uint64(m.MissedContributions))
+	}
+	if m.WindowGapBlocks != 0 {
+		n += 1 + sovParams(uint64(m.WindowGapBlocks))
+	}
+	if m.WindowMeanBlocks != 0 {
+		n += 1 + sovParams(uint64(m.WindowMeanBlocks))
+	}
+	if m.WindowBlocks != 0 {
+		n += 1 + sovParams(uint64(m.WindowBlocks))
+	}
+	if m.WindowMilliseconds != 0 {
+		n += 1 + sovParams(uint64(m.WindowMilliseconds))
+	}
+	if m.DrawBlocks != 0 {
+		n += 1 + sovParams(uint64(m.DrawBlocks))
+	}
+	if m.RevealBlocks != 0 {
+		n += 1 + sovParams(uint64(m.RevealBlocks))
+	}
+	if m.MaxReveals != 0 {
+		n += 1 + sovParams(uint64(m.MaxReveals))
+	}
+	if m.Samples != 0 {
+		n += 1 + sovParams(uint64(m.Samples))
+	}
+	if m.SuspectSamples != 0 {
+		n += 1 + sovParams(uint64(m.SuspectSamples))
+	}
+	if m.MaxRounds != 0 {
+		n += 1 + sovParams(uint64(m.MaxRounds))
+	}
+	if m.PowerWindows != 0 {
+		n += 1 + sovParams(uint64(m.PowerWindows))
+	}
+	if m.MaxSilent != 0 {
+		n += 2 + sovParams(uint64(m.MaxSilent))
+	}
+	if m.SilentJailSeconds != 0 {
+		n += 2 + sovParams(uint64(m.SilentJailSeconds))
+	}
+	if m.WrongJailSeconds != 0 {
+		n += 2 + sovParams(uint64(m.WrongJailSeconds))
+	}
+	if m.SlashBps != 0 {
+		n += 2 + sovParams(uint64(m.SlashBps))
+	}
+	if m.VerifyGas != 0 {
+		n += 2 + sovParams(uint64(m.VerifyGas))
+	}
+	if m.ProofBlockBps != 0 {
+		n += 2 + sovParams(uint64(m.ProofBlockBps))
+	}
+	if m.BlockWork != 0 {
+		n += 2 + sovParams(uint64(m.BlockWork))
+	}
+	l = m.StakePerE.Size()
+	n += 2 + l + sovParams(uint64(l))
+	if m.TargetPower != 0 {
+		n += 2 + sovParams(uint64(m.TargetPower))
+	}
+	if m.NodesBps != 0 {
+		n += 2 + sovParams(uint64(m.NodesBps))
+	}
+	if m.ValidatorsBps != 0 {
+		n += 2 + sovParams(uint64(m.ValidatorsBps))
+	}
+	if m.RoutersBps != 0 {
+		n += 2 + sovParams(uint64(m.RoutersBps))
 	}
 	return n
 }
@@ -301,6 +838,476 @@ func (m *Params) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.HistoryBlocks |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MissedContributions", wireType)
+			}
+			m.MissedContributions = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MissedContributions |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WindowGapBlocks", wireType)
+			}
+			m.WindowGapBlocks = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.WindowGapBlocks |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WindowMeanBlocks", wireType)
+			}
+			m.WindowMeanBlocks = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.WindowMeanBlocks |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WindowBlocks", wireType)
+			}
+			m.WindowBlocks = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.WindowBlocks |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WindowMilliseconds", wireType)
+			}
+			m.WindowMilliseconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.WindowMilliseconds |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DrawBlocks", wireType)
+			}
+			m.DrawBlocks = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.DrawBlocks |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RevealBlocks", wireType)
+			}
+			m.RevealBlocks = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.RevealBlocks |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MaxReveals", wireType)
+			}
+			m.MaxReveals = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MaxReveals |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Samples", wireType)
+			}
+			m.Samples = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Samples |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SuspectSamples", wireType)
+			}
+			m.SuspectSamples = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SuspectSamples |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MaxRounds", wireType)
+			}
+			m.MaxRounds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MaxRounds |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 15:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PowerWindows", wireType)
+			}
+			m.PowerWindows = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.PowerWindows |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 16:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MaxSilent", wireType)
+			}
+			m.MaxSilent = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MaxSilent |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 17:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SilentJailSeconds", wireType)
+			}
+			m.SilentJailSeconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SilentJailSeconds |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 18:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WrongJailSeconds", wireType)
+			}
+			m.WrongJailSeconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.WrongJailSeconds |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 19:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SlashBps", wireType)
+			}
+			m.SlashBps = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SlashBps |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 20:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field VerifyGas", wireType)
+			}
+			m.VerifyGas = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.VerifyGas |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 21:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ProofBlockBps", wireType)
+			}
+			m.ProofBlockBps = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ProofBlockBps |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 22:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BlockWork", wireType)
+			}
+			m.BlockWork = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.BlockWork |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 23:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field StakePerE", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthParams
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthParams
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.StakePerE.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 24:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field TargetPower", wireType)
+			}
+			m.TargetPower = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.TargetPower |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 25:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NodesBps", wireType)
+			}
+			m.NodesBps = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.NodesBps |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 26:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ValidatorsBps", wireType)
+			}
+			m.ValidatorsBps = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ValidatorsBps |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 27:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RoutersBps", wireType)
+			}
+			m.RoutersBps = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowParams
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.RoutersBps |= uint32(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

@@ -7,6 +7,7 @@ import (
 	context "context"
 	fmt "fmt"
 	_ "github.com/cosmos/cosmos-proto"
+	types "github.com/cosmos/cosmos-sdk/types"
 	query "github.com/cosmos/cosmos-sdk/types/query"
 	_ "github.com/cosmos/gogoproto/gogoproto"
 	grpc1 "github.com/cosmos/gogoproto/grpc"
@@ -507,6 +508,792 @@ func (m *QueryBeaconKeysResponse) GetPagination() *query.PageResponse {
 	return nil
 }
 
+// QueryWindowRequest names a window by the height at which it opened; 0 is the newest.
+type QueryWindowRequest struct {
+	Height int64 `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+}
+
+func (m *QueryWindowRequest) Reset()         { *m = QueryWindowRequest{} }
+func (m *QueryWindowRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryWindowRequest) ProtoMessage()    {}
+func (*QueryWindowRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{10}
+}
+func (m *QueryWindowRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryWindowRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryWindowRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryWindowRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryWindowRequest.Merge(m, src)
+}
+func (m *QueryWindowRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryWindowRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryWindowRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryWindowRequest proto.InternalMessageInfo
+
+func (m *QueryWindowRequest) GetHeight() int64 {
+	if m != nil {
+		return m.Height
+	}
+	return 0
+}
+
+// QueryWindowResponse holds a window.
+type QueryWindowResponse struct {
+	Window Window `protobuf:"bytes,1,opt,name=window,proto3" json:"window"`
+}
+
+func (m *QueryWindowResponse) Reset()         { *m = QueryWindowResponse{} }
+func (m *QueryWindowResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryWindowResponse) ProtoMessage()    {}
+func (*QueryWindowResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{11}
+}
+func (m *QueryWindowResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryWindowResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryWindowResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryWindowResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryWindowResponse.Merge(m, src)
+}
+func (m *QueryWindowResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryWindowResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryWindowResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryWindowResponse proto.InternalMessageInfo
+
+func (m *QueryWindowResponse) GetWindow() Window {
+	if m != nil {
+		return m.Window
+	}
+	return Window{}
+}
+
+// QueryWindowsRequest asks for a page.
+type QueryWindowsRequest struct {
+	Pagination *query.PageRequest `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryWindowsRequest) Reset()         { *m = QueryWindowsRequest{} }
+func (m *QueryWindowsRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryWindowsRequest) ProtoMessage()    {}
+func (*QueryWindowsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{12}
+}
+func (m *QueryWindowsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryWindowsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryWindowsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryWindowsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryWindowsRequest.Merge(m, src)
+}
+func (m *QueryWindowsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryWindowsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryWindowsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryWindowsRequest proto.InternalMessageInfo
+
+func (m *QueryWindowsRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryWindowsResponse is a page of windows.
+type QueryWindowsResponse struct {
+	Windows    []Window            `protobuf:"bytes,1,rep,name=windows,proto3" json:"windows"`
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryWindowsResponse) Reset()         { *m = QueryWindowsResponse{} }
+func (m *QueryWindowsResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryWindowsResponse) ProtoMessage()    {}
+func (*QueryWindowsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{13}
+}
+func (m *QueryWindowsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryWindowsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryWindowsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryWindowsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryWindowsResponse.Merge(m, src)
+}
+func (m *QueryWindowsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryWindowsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryWindowsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryWindowsResponse proto.InternalMessageInfo
+
+func (m *QueryWindowsResponse) GetWindows() []Window {
+	if m != nil {
+		return m.Windows
+	}
+	return nil
+}
+
+func (m *QueryWindowsResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryProofRequest names a node.
+type QueryProofRequest struct {
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+}
+
+func (m *QueryProofRequest) Reset()         { *m = QueryProofRequest{} }
+func (m *QueryProofRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryProofRequest) ProtoMessage()    {}
+func (*QueryProofRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{14}
+}
+func (m *QueryProofRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryProofRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryProofRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryProofRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryProofRequest.Merge(m, src)
+}
+func (m *QueryProofRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryProofRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryProofRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryProofRequest proto.InternalMessageInfo
+
+func (m *QueryProofRequest) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+// QueryProofResponse holds a node's commitment.
+type QueryProofResponse struct {
+	Commit Commit `protobuf:"bytes,1,opt,name=commit,proto3" json:"commit"`
+	// drawn: the node has to reveal; meaningful once the window's sample is drawn.
+	Drawn bool `protobuf:"varint,2,opt,name=drawn,proto3" json:"drawn,omitempty"`
+	// samples is how many tiles it has to open.
+	Samples uint32 `protobuf:"varint,3,opt,name=samples,proto3" json:"samples,omitempty"`
+}
+
+func (m *QueryProofResponse) Reset()         { *m = QueryProofResponse{} }
+func (m *QueryProofResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryProofResponse) ProtoMessage()    {}
+func (*QueryProofResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{15}
+}
+func (m *QueryProofResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryProofResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryProofResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryProofResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryProofResponse.Merge(m, src)
+}
+func (m *QueryProofResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryProofResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryProofResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryProofResponse proto.InternalMessageInfo
+
+func (m *QueryProofResponse) GetCommit() Commit {
+	if m != nil {
+		return m.Commit
+	}
+	return Commit{}
+}
+
+func (m *QueryProofResponse) GetDrawn() bool {
+	if m != nil {
+		return m.Drawn
+	}
+	return false
+}
+
+func (m *QueryProofResponse) GetSamples() uint32 {
+	if m != nil {
+		return m.Samples
+	}
+	return 0
+}
+
+// QueryPowerRequest names a node.
+type QueryPowerRequest struct {
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+}
+
+func (m *QueryPowerRequest) Reset()         { *m = QueryPowerRequest{} }
+func (m *QueryPowerRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryPowerRequest) ProtoMessage()    {}
+func (*QueryPowerRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{16}
+}
+func (m *QueryPowerRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryPowerRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryPowerRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryPowerRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryPowerRequest.Merge(m, src)
+}
+func (m *QueryPowerRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryPowerRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryPowerRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryPowerRequest proto.InternalMessageInfo
+
+func (m *QueryPowerRequest) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+// QueryPowerResponse holds what a node has proved.
+type QueryPowerResponse struct {
+	Record Record `protobuf:"bytes,1,opt,name=record,proto3" json:"record"`
+	// missed is how many of the last power_windows windows are not in the record.
+	Missed uint32 `protobuf:"varint,2,opt,name=missed,proto3" json:"missed,omitempty"`
+}
+
+func (m *QueryPowerResponse) Reset()         { *m = QueryPowerResponse{} }
+func (m *QueryPowerResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryPowerResponse) ProtoMessage()    {}
+func (*QueryPowerResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{17}
+}
+func (m *QueryPowerResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryPowerResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryPowerResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryPowerResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryPowerResponse.Merge(m, src)
+}
+func (m *QueryPowerResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryPowerResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryPowerResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryPowerResponse proto.InternalMessageInfo
+
+func (m *QueryPowerResponse) GetRecord() Record {
+	if m != nil {
+		return m.Record
+	}
+	return Record{}
+}
+
+func (m *QueryPowerResponse) GetMissed() uint32 {
+	if m != nil {
+		return m.Missed
+	}
+	return 0
+}
+
+// QueryNetworkPowerRequest is empty.
+type QueryNetworkPowerRequest struct {
+}
+
+func (m *QueryNetworkPowerRequest) Reset()         { *m = QueryNetworkPowerRequest{} }
+func (m *QueryNetworkPowerRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryNetworkPowerRequest) ProtoMessage()    {}
+func (*QueryNetworkPowerRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{18}
+}
+func (m *QueryNetworkPowerRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryNetworkPowerRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryNetworkPowerRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryNetworkPowerRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryNetworkPowerRequest.Merge(m, src)
+}
+func (m *QueryNetworkPowerRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryNetworkPowerRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryNetworkPowerRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryNetworkPowerRequest proto.InternalMessageInfo
+
+// QueryNetworkPowerResponse is about the last window that was settled.
+type QueryNetworkPowerResponse struct {
+	Window int64  `protobuf:"varint,1,opt,name=window,proto3" json:"window,omitempty"`
+	Number uint64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	Nodes  uint64 `protobuf:"varint,3,opt,name=nodes,proto3" json:"nodes,omitempty"`
+	// power in micro-E; weight is what of it is backed by stake; target is where the emission is paid in full.
+	Power  uint64 `protobuf:"varint,4,opt,name=power,proto3" json:"power,omitempty"`
+	Weight uint64 `protobuf:"varint,5,opt,name=weight,proto3" json:"weight,omitempty"`
+	Target uint64 `protobuf:"varint,6,opt,name=target,proto3" json:"target,omitempty"`
+}
+
+func (m *QueryNetworkPowerResponse) Reset()         { *m = QueryNetworkPowerResponse{} }
+func (m *QueryNetworkPowerResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryNetworkPowerResponse) ProtoMessage()    {}
+func (*QueryNetworkPowerResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{19}
+}
+func (m *QueryNetworkPowerResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryNetworkPowerResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryNetworkPowerResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryNetworkPowerResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryNetworkPowerResponse.Merge(m, src)
+}
+func (m *QueryNetworkPowerResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryNetworkPowerResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryNetworkPowerResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryNetworkPowerResponse proto.InternalMessageInfo
+
+func (m *QueryNetworkPowerResponse) GetWindow() int64 {
+	if m != nil {
+		return m.Window
+	}
+	return 0
+}
+
+func (m *QueryNetworkPowerResponse) GetNumber() uint64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+func (m *QueryNetworkPowerResponse) GetNodes() uint64 {
+	if m != nil {
+		return m.Nodes
+	}
+	return 0
+}
+
+func (m *QueryNetworkPowerResponse) GetPower() uint64 {
+	if m != nil {
+		return m.Power
+	}
+	return 0
+}
+
+func (m *QueryNetworkPowerResponse) GetWeight() uint64 {
+	if m != nil {
+		return m.Weight
+	}
+	return 0
+}
+
+func (m *QueryNetworkPowerResponse) GetTarget() uint64 {
+	if m != nil {
+		return m.Target
+	}
+	return 0
+}
+
+// QueryRewardsRequest names an operator.
+type QueryRewardsRequest struct {
+	Operator string `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+}
+
+func (m *QueryRewardsRequest) Reset()         { *m = QueryRewardsRequest{} }
+func (m *QueryRewardsRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryRewardsRequest) ProtoMessage()    {}
+func (*QueryRewardsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{20}
+}
+func (m *QueryRewardsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryRewardsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryRewardsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryRewardsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryRewardsRequest.Merge(m, src)
+}
+func (m *QueryRewardsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryRewardsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryRewardsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryRewardsRequest proto.InternalMessageInfo
+
+func (m *QueryRewardsRequest) GetOperator() string {
+	if m != nil {
+		return m.Operator
+	}
+	return ""
+}
+
+// QueryRewardsResponse holds what it can claim.
+type QueryRewardsResponse struct {
+	Reward Reward `protobuf:"bytes,1,opt,name=reward,proto3" json:"reward"`
+}
+
+func (m *QueryRewardsResponse) Reset()         { *m = QueryRewardsResponse{} }
+func (m *QueryRewardsResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryRewardsResponse) ProtoMessage()    {}
+func (*QueryRewardsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{21}
+}
+func (m *QueryRewardsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryRewardsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryRewardsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryRewardsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryRewardsResponse.Merge(m, src)
+}
+func (m *QueryRewardsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryRewardsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryRewardsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryRewardsResponse proto.InternalMessageInfo
+
+func (m *QueryRewardsResponse) GetReward() Reward {
+	if m != nil {
+		return m.Reward
+	}
+	return Reward{}
+}
+
+// QueryEmissionRequest is empty.
+type QueryEmissionRequest struct {
+}
+
+func (m *QueryEmissionRequest) Reset()         { *m = QueryEmissionRequest{} }
+func (m *QueryEmissionRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryEmissionRequest) ProtoMessage()    {}
+func (*QueryEmissionRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{22}
+}
+func (m *QueryEmissionRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryEmissionRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryEmissionRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryEmissionRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryEmissionRequest.Merge(m, src)
+}
+func (m *QueryEmissionRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryEmissionRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryEmissionRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryEmissionRequest proto.InternalMessageInfo
+
+// Period is a part of the emission's schedule.
+type Period struct {
+	Days uint32 `protobuf:"varint,1,opt,name=days,proto3" json:"days,omitempty"`
+	// per_day in uemc.
+	PerDay uint64 `protobuf:"varint,2,opt,name=per_day,json=perDay,proto3" json:"per_day,omitempty"`
+}
+
+func (m *Period) Reset()         { *m = Period{} }
+func (m *Period) String() string { return proto.CompactTextString(m) }
+func (*Period) ProtoMessage()    {}
+func (*Period) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{23}
+}
+func (m *Period) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Period) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Period.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Period) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Period.Merge(m, src)
+}
+func (m *Period) XXX_Size() int {
+	return m.Size()
+}
+func (m *Period) XXX_DiscardUnknown() {
+	xxx_messageInfo_Period.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Period proto.InternalMessageInfo
+
+func (m *Period) GetDays() uint32 {
+	if m != nil {
+		return m.Days
+	}
+	return 0
+}
+
+func (m *Period) GetPerDay() uint64 {
+	if m != nil {
+		return m.PerDay
+	}
+	return 0
+}
+
+// QueryEmissionResponse tells how much was issued, and how much may be.
+type QueryEmissionResponse struct {
+	Emission Emission `protobuf:"bytes,1,opt,name=emission,proto3" json:"emission"`
+	// scheduled is what the schedule allows until now, cap what it allows in all.
+	Scheduled types.Coin `protobuf:"bytes,2,opt,name=scheduled,proto3" json:"scheduled"`
+	Cap       types.Coin `protobuf:"bytes,3,opt,name=cap,proto3" json:"cap"`
+	// period is the present one, per_day its rate.
+	Period   uint32     `protobuf:"varint,4,opt,name=period,proto3" json:"period,omitempty"`
+	PerDay   types.Coin `protobuf:"bytes,5,opt,name=per_day,json=perDay,proto3" json:"per_day"`
+	Schedule []Period   `protobuf:"bytes,6,rep,name=schedule,proto3" json:"schedule"`
+}
+
+func (m *QueryEmissionResponse) Reset()         { *m = QueryEmissionResponse{} }
+func (m *QueryEmissionResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryEmissionResponse) ProtoMessage()    {}
+func (*QueryEmissionResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{24}
+}
+func (m *QueryEmissionResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryEmissionResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryEmissionResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryEmissionResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryEmissionResponse.Merge(m, src)
+}
+func (m *QueryEmissionResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryEmissionResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryEmissionResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryEmissionResponse proto.InternalMessageInfo
+
+func (m *QueryEmissionResponse) GetEmission() Emission {
+	if m != nil {
+		return m.Emission
+	}
+	return Emission{}
+}
+
+func (m *QueryEmissionResponse) GetScheduled() types.Coin {
+	if m != nil {
+		return m.Scheduled
+	}
+	return types.Coin{}
+}
+
+func (m *QueryEmissionResponse) GetCap() types.Coin {
+	if m != nil {
+		return m.Cap
+	}
+	return types.Coin{}
+}
+
+func (m *QueryEmissionResponse) GetPeriod() uint32 {
+	if m != nil {
+		return m.Period
+	}
+	return 0
+}
+
+func (m *QueryEmissionResponse) GetPerDay() types.Coin {
+	if m != nil {
+		return m.PerDay
+	}
+	return types.Coin{}
+}
+
+func (m *QueryEmissionResponse) GetSchedule() []Period {
+	if m != nil {
+		return m.Schedule
+	}
+	return nil
+}
+
 func init() {
 	proto.RegisterType((*QueryParamsRequest)(nil), "emc.poc.v1.QueryParamsRequest")
 	proto.RegisterType((*QueryParamsResponse)(nil), "emc.poc.v1.QueryParamsResponse")
@@ -518,56 +1305,110 @@ func init() {
 	proto.RegisterType((*QueryBeaconKeyResponse)(nil), "emc.poc.v1.QueryBeaconKeyResponse")
 	proto.RegisterType((*QueryBeaconKeysRequest)(nil), "emc.poc.v1.QueryBeaconKeysRequest")
 	proto.RegisterType((*QueryBeaconKeysResponse)(nil), "emc.poc.v1.QueryBeaconKeysResponse")
+	proto.RegisterType((*QueryWindowRequest)(nil), "emc.poc.v1.QueryWindowRequest")
+	proto.RegisterType((*QueryWindowResponse)(nil), "emc.poc.v1.QueryWindowResponse")
+	proto.RegisterType((*QueryWindowsRequest)(nil), "emc.poc.v1.QueryWindowsRequest")
+	proto.RegisterType((*QueryWindowsResponse)(nil), "emc.poc.v1.QueryWindowsResponse")
+	proto.RegisterType((*QueryProofRequest)(nil), "emc.poc.v1.QueryProofRequest")
+	proto.RegisterType((*QueryProofResponse)(nil), "emc.poc.v1.QueryProofResponse")
+	proto.RegisterType((*QueryPowerRequest)(nil), "emc.poc.v1.QueryPowerRequest")
+	proto.RegisterType((*QueryPowerResponse)(nil), "emc.poc.v1.QueryPowerResponse")
+	proto.RegisterType((*QueryNetworkPowerRequest)(nil), "emc.poc.v1.QueryNetworkPowerRequest")
+	proto.RegisterType((*QueryNetworkPowerResponse)(nil), "emc.poc.v1.QueryNetworkPowerResponse")
+	proto.RegisterType((*QueryRewardsRequest)(nil), "emc.poc.v1.QueryRewardsRequest")
+	proto.RegisterType((*QueryRewardsResponse)(nil), "emc.poc.v1.QueryRewardsResponse")
+	proto.RegisterType((*QueryEmissionRequest)(nil), "emc.poc.v1.QueryEmissionRequest")
+	proto.RegisterType((*Period)(nil), "emc.poc.v1.Period")
+	proto.RegisterType((*QueryEmissionResponse)(nil), "emc.poc.v1.QueryEmissionResponse")
 }
 
 func init() { proto.RegisterFile("emc/poc/v1/query.proto", fileDescriptor_1de388ac43c09c6f) }
 
 var fileDescriptor_1de388ac43c09c6f = []byte{
-	// 693 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x8c, 0x54, 0x4d, 0x6f, 0xd3, 0x40,
-	0x10, 0x8d, 0xdb, 0x34, 0x22, 0x53, 0x21, 0xc1, 0x92, 0x7e, 0x59, 0xa9, 0xdb, 0xba, 0x14, 0xaa,
-	0x02, 0x5e, 0x52, 0x6e, 0x08, 0xa9, 0x22, 0x42, 0xf4, 0xd0, 0x4b, 0x31, 0x08, 0x21, 0x2e, 0x65,
-	0x6d, 0xaf, 0x5c, 0x8b, 0xc6, 0xeb, 0xda, 0x9b, 0xb4, 0x51, 0x55, 0x21, 0xf1, 0x0b, 0x90, 0x10,
-	0x77, 0x7e, 0x04, 0x7f, 0x80, 0x5b, 0x8f, 0x15, 0x5c, 0x38, 0x21, 0xd4, 0xf2, 0x43, 0x50, 0x76,
-	0xd7, 0xb1, 0x53, 0x37, 0x0d, 0xb7, 0xec, 0xce, 0x9b, 0xf7, 0xde, 0x78, 0xe7, 0x05, 0xa6, 0x69,
-	0xcb, 0xc5, 0x11, 0x73, 0x71, 0xa7, 0x81, 0xf7, 0xdb, 0x34, 0xee, 0x5a, 0x51, 0xcc, 0x38, 0x43,
-	0x40, 0x5b, 0xae, 0x15, 0x31, 0xd7, 0xea, 0x34, 0xf4, 0x35, 0x97, 0x25, 0x2d, 0x96, 0x60, 0x87,
-	0x24, 0x54, 0x82, 0x70, 0xa7, 0xe1, 0x50, 0x4e, 0x1a, 0x38, 0x22, 0x7e, 0x10, 0x12, 0x1e, 0xb0,
-	0x50, 0xf6, 0xe9, 0x73, 0x12, 0xbb, 0x23, 0x4e, 0x58, 0x1e, 0x54, 0x69, 0x26, 0x27, 0xe5, 0x50,
-	0xe2, 0xf6, 0x7b, 0xf2, 0x85, 0x88, 0xc4, 0xa4, 0x95, 0x76, 0xd4, 0x7c, 0xe6, 0x33, 0xc9, 0xd4,
-	0xfb, 0xa5, 0x6e, 0xeb, 0x3e, 0x63, 0xfe, 0x1e, 0xc5, 0x24, 0x0a, 0x30, 0x09, 0x43, 0xc6, 0x85,
-	0xbe, 0xea, 0x31, 0x6b, 0x80, 0x5e, 0xf4, 0x2c, 0x6e, 0x0b, 0x22, 0x9b, 0xee, 0xb7, 0x69, 0xc2,
-	0xcd, 0x4d, 0xb8, 0x35, 0x70, 0x9b, 0x44, 0x2c, 0x4c, 0x28, 0x7a, 0x08, 0x15, 0x29, 0x38, 0xab,
-	0x2d, 0x6a, 0xab, 0x93, 0xeb, 0xc8, 0xca, 0xc6, 0xb6, 0x24, 0xb6, 0x59, 0x3e, 0xf9, 0xbd, 0x50,
-	0xb2, 0x15, 0xce, 0xbc, 0xaf, 0xe8, 0x9b, 0x62, 0x00, 0x45, 0x8f, 0xa6, 0xa1, 0xb2, 0x4b, 0x03,
-	0x7f, 0x97, 0x0b, 0x9e, 0x71, 0x5b, 0x9d, 0xfa, 0xb2, 0x29, 0x3a, 0x93, 0x95, 0x1f, 0xe0, 0x32,
-	0x59, 0x89, 0x4d, 0x65, 0x25, 0xce, 0x5c, 0x83, 0x1b, 0x82, 0xe8, 0x59, 0x4c, 0x0e, 0x46, 0x89,
-	0x7e, 0xd1, 0xe0, 0x66, 0x0e, 0xac, 0x34, 0x6b, 0x30, 0x11, 0x53, 0xe2, 0x75, 0x05, 0xf8, 0x9a,
-	0x2d, 0x0f, 0x39, 0x27, 0x63, 0xff, 0xe7, 0x04, 0x2d, 0xc2, 0xa4, 0xcb, 0x42, 0x1e, 0x07, 0x4e,
-	0x9b, 0x53, 0x6f, 0x76, 0x7c, 0x51, 0x5b, 0xbd, 0x6e, 0xe7, 0xaf, 0x7a, 0xbe, 0x42, 0x4a, 0x3d,
-	0xea, 0xcd, 0x96, 0x45, 0x51, 0x9d, 0xcc, 0x37, 0x30, 0x95, 0xfb, 0x18, 0x5b, 0xb4, 0x9b, 0x0e,
-	0xb2, 0x01, 0xd5, 0x0e, 0xd9, 0x0b, 0x3c, 0xc2, 0x59, 0x2c, 0xec, 0x55, 0x9b, 0x4b, 0x3f, 0xbe,
-	0x3d, 0x98, 0x57, 0xdb, 0xf3, 0x3a, 0xad, 0x3d, 0xf5, 0xbc, 0x98, 0x26, 0xc9, 0x4b, 0x1e, 0x07,
-	0xa1, 0x6f, 0x67, 0x3d, 0xe6, 0x2b, 0x98, 0xbe, 0xc8, 0xac, 0xa6, 0x7e, 0x0c, 0x20, 0x7d, 0xef,
-	0xbc, 0xa7, 0x5d, 0xf5, 0xb5, 0xa7, 0x8a, 0x33, 0x6e, 0xd1, 0xae, 0x1a, 0xb3, 0xea, 0xa4, 0x17,
-	0xe6, 0xbb, 0x8b, 0xac, 0xe9, 0x36, 0xa1, 0xe7, 0x00, 0xd9, 0xe2, 0x2b, 0xd6, 0x3b, 0x96, 0xb2,
-	0xdb, 0x4b, 0x89, 0x25, 0xa3, 0xa4, 0x52, 0x62, 0x6d, 0x13, 0x9f, 0xaa, 0x5e, 0x3b, 0xd7, 0x69,
-	0x7e, 0xd5, 0x60, 0xa6, 0x20, 0xa1, 0x9c, 0x3f, 0x81, 0xc9, 0xcc, 0x79, 0x6f, 0x3f, 0xc7, 0x47,
-	0x59, 0x87, 0xbe, 0xf5, 0x04, 0x6d, 0x0e, 0x38, 0x94, 0x6f, 0x7b, 0x77, 0xa4, 0x43, 0x29, 0x9d,
-	0xb7, 0xb8, 0xfe, 0xbd, 0x0c, 0x13, 0xc2, 0x22, 0xa2, 0x50, 0x91, 0x89, 0x40, 0x46, 0xde, 0x45,
-	0x31, 0x6c, 0xfa, 0xc2, 0xd0, 0xba, 0x14, 0x30, 0xf5, 0x8f, 0x3f, 0xff, 0x7e, 0x1e, 0xab, 0x21,
-	0x84, 0x0b, 0xc9, 0x47, 0x0c, 0x2a, 0x72, 0xb0, 0x4b, 0x64, 0x06, 0x42, 0x77, 0x89, 0xcc, 0x60,
-	0xcc, 0xcc, 0xdb, 0x42, 0xc6, 0x40, 0x75, 0x5c, 0xf8, 0xe7, 0x49, 0xf0, 0x91, 0x4c, 0xcb, 0x31,
-	0xf2, 0xa1, 0xdc, 0x0b, 0x0a, 0xaa, 0x17, 0xe8, 0x72, 0x61, 0xd3, 0xe7, 0x87, 0x54, 0x95, 0x94,
-	0x29, 0xa4, 0xea, 0x48, 0xcf, 0x4b, 0x79, 0x31, 0x39, 0xc8, 0x09, 0x7d, 0x80, 0x6a, 0xff, 0xc9,
-	0xd0, 0xd2, 0x10, 0xf3, 0x59, 0x2c, 0x74, 0xf3, 0x2a, 0x88, 0xd2, 0xbd, 0x27, 0x74, 0x57, 0xd0,
-	0x72, 0x71, 0x44, 0xb1, 0x37, 0xf8, 0xa8, 0x9f, 0x92, 0x63, 0xd4, 0x01, 0xc8, 0x16, 0x0d, 0x5d,
-	0x41, 0xdf, 0x7f, 0xc9, 0xe5, 0x2b, 0x31, 0xca, 0xc3, 0x82, 0xf0, 0x30, 0x87, 0x66, 0x86, 0x78,
-	0x68, 0x6e, 0x9c, 0x9c, 0x19, 0xda, 0xe9, 0x99, 0xa1, 0xfd, 0x39, 0x33, 0xb4, 0x4f, 0xe7, 0x46,
-	0xe9, 0xf4, 0xdc, 0x28, 0xfd, 0x3a, 0x37, 0x4a, 0x6f, 0x57, 0xfc, 0x80, 0xef, 0xb6, 0x1d, 0xcb,
-	0x65, 0x2d, 0x4c, 0x3d, 0x9f, 0xb6, 0x08, 0x8f, 0x83, 0x43, 0xc1, 0x73, 0x28, 0x98, 0x78, 0x37,
-	0xa2, 0x89, 0x53, 0x11, 0x7f, 0xed, 0x8f, 0xfe, 0x05, 0x00, 0x00, 0xff, 0xff, 0x3b, 0x85, 0x6f,
-	0xef, 0xad, 0x06, 0x00, 0x00,
+	// 1321 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x57, 0xdf, 0x6e, 0x1b, 0xc5,
+	0x17, 0x8e, 0x1b, 0xdb, 0x49, 0x4e, 0x7e, 0x95, 0x7e, 0x4c, 0x5d, 0xc7, 0xd9, 0xa6, 0xae, 0xb3,
+	0x6d, 0x4a, 0x55, 0x5a, 0x2f, 0x09, 0x7f, 0x84, 0x10, 0xa8, 0x6a, 0x5a, 0x28, 0x52, 0x24, 0x14,
+	0x16, 0x04, 0x08, 0x09, 0xc2, 0x7a, 0x77, 0xd8, 0xac, 0x9a, 0xf5, 0x6c, 0x67, 0xd7, 0x76, 0xad,
+	0x28, 0x20, 0xf1, 0x04, 0x48, 0x15, 0xf7, 0xdc, 0xf1, 0x02, 0x7d, 0x88, 0x72, 0x57, 0x95, 0x0b,
+	0xb8, 0x42, 0x28, 0xe1, 0x41, 0xd0, 0xcc, 0x9c, 0xd9, 0x3f, 0xf1, 0x3a, 0x89, 0x50, 0xef, 0x7c,
+	0x66, 0xbe, 0x39, 0xdf, 0x77, 0xce, 0x9c, 0xb3, 0x67, 0x0c, 0x4d, 0x1a, 0xba, 0x56, 0xc4, 0x5c,
+	0x6b, 0xb8, 0x6e, 0x3d, 0x1a, 0x50, 0x3e, 0xee, 0x46, 0x9c, 0x25, 0x8c, 0x00, 0x0d, 0xdd, 0x6e,
+	0xc4, 0xdc, 0xee, 0x70, 0xdd, 0xb8, 0xe9, 0xb2, 0x38, 0x64, 0xb1, 0xd5, 0x73, 0x62, 0xaa, 0x40,
+	0xd6, 0x70, 0xbd, 0x47, 0x13, 0x67, 0xdd, 0x8a, 0x1c, 0x3f, 0xe8, 0x3b, 0x49, 0xc0, 0xfa, 0xea,
+	0x9c, 0xb1, 0xac, 0xb0, 0x3b, 0xd2, 0xb2, 0x94, 0x81, 0x5b, 0x4b, 0x39, 0xaa, 0x1e, 0x75, 0xdc,
+	0xf4, 0x4c, 0x7e, 0x23, 0x72, 0xb8, 0x13, 0xea, 0x13, 0xed, 0x3c, 0xb1, 0xa6, 0x74, 0x59, 0x50,
+	0x76, 0x70, 0x14, 0xf4, 0x3d, 0x36, 0xc2, 0x8d, 0x86, 0xcf, 0x7c, 0xa6, 0x24, 0x88, 0x5f, 0xb8,
+	0xba, 0xe2, 0x33, 0xe6, 0xef, 0x51, 0xcb, 0x89, 0x02, 0xcb, 0xe9, 0xf7, 0x59, 0x22, 0x85, 0x23,
+	0x99, 0xd9, 0x00, 0xf2, 0x89, 0x88, 0x6d, 0x5b, 0x2a, 0xb0, 0xe9, 0xa3, 0x01, 0x8d, 0x13, 0xf3,
+	0x01, 0x5c, 0x28, 0xac, 0xc6, 0x11, 0xeb, 0xc7, 0x94, 0xbc, 0x0e, 0x75, 0xa5, 0xb4, 0x55, 0xe9,
+	0x54, 0x6e, 0x2c, 0x6e, 0x90, 0x6e, 0x96, 0xaf, 0xae, 0xc2, 0x6e, 0x56, 0x9f, 0xfd, 0x75, 0x65,
+	0xc6, 0x46, 0x9c, 0x79, 0x0b, 0xdd, 0x6f, 0xca, 0xc8, 0xd1, 0x3d, 0x69, 0x42, 0x7d, 0x97, 0x06,
+	0xfe, 0x6e, 0x22, 0xfd, 0xcc, 0xda, 0x68, 0xa5, 0xb4, 0x1a, 0x9d, 0xd1, 0xaa, 0xcc, 0x95, 0xd1,
+	0x2a, 0xac, 0xa6, 0x55, 0x38, 0xf3, 0x26, 0xfc, 0x5f, 0x3a, 0xba, 0xcf, 0x9d, 0xd1, 0x69, 0xa4,
+	0x3f, 0x57, 0xe0, 0x95, 0x1c, 0x18, 0x39, 0x1b, 0x50, 0xe3, 0xd4, 0xf1, 0xc6, 0x12, 0x3c, 0x6f,
+	0x2b, 0x23, 0xa7, 0xe4, 0xdc, 0xd9, 0x94, 0x90, 0x0e, 0x2c, 0xba, 0xac, 0x9f, 0xf0, 0xa0, 0x37,
+	0x48, 0xa8, 0xd7, 0x9a, 0xed, 0x54, 0x6e, 0x9c, 0xb7, 0xf3, 0x4b, 0x42, 0x57, 0x9f, 0x52, 0x8f,
+	0x7a, 0xad, 0xaa, 0xdc, 0x44, 0xcb, 0xfc, 0x12, 0x2e, 0xe6, 0x92, 0xb1, 0x45, 0xc7, 0x3a, 0x90,
+	0x3b, 0xb0, 0x30, 0x74, 0xf6, 0x02, 0xcf, 0x49, 0x18, 0x97, 0xf2, 0x16, 0x36, 0x57, 0x5f, 0x3c,
+	0xbd, 0x7d, 0x19, 0xcb, 0xee, 0x73, 0xbd, 0x77, 0xd7, 0xf3, 0x38, 0x8d, 0xe3, 0x4f, 0x13, 0x1e,
+	0xf4, 0x7d, 0x3b, 0x3b, 0x63, 0x7e, 0x06, 0xcd, 0xe3, 0x9e, 0x31, 0xea, 0x77, 0x01, 0x94, 0xee,
+	0x9d, 0x87, 0x74, 0x8c, 0xd9, 0xbe, 0x38, 0x19, 0xe3, 0x16, 0x1d, 0x63, 0x98, 0x0b, 0x3d, 0xbd,
+	0x60, 0x7e, 0x7b, 0xdc, 0xab, 0xae, 0x26, 0xf2, 0x21, 0x40, 0xd6, 0x31, 0xe8, 0xf5, 0x7a, 0x17,
+	0xe5, 0x8a, 0x2a, 0xef, 0xaa, 0x1e, 0xc4, 0x5a, 0xef, 0x6e, 0x3b, 0x3e, 0xc5, 0xb3, 0x76, 0xee,
+	0xa4, 0xf9, 0x4b, 0x05, 0x96, 0x26, 0x28, 0x50, 0xf9, 0x7b, 0xb0, 0x98, 0x29, 0x17, 0xf5, 0x39,
+	0x7b, 0x9a, 0x74, 0x48, 0xa5, 0xc7, 0xe4, 0x41, 0x41, 0xa1, 0xba, 0xdb, 0x57, 0x4f, 0x55, 0xa8,
+	0xa8, 0x0b, 0x12, 0x75, 0xbd, 0x7f, 0x21, 0xfb, 0xf2, 0xac, 0xf5, 0xae, 0xd1, 0x59, 0xbd, 0xab,
+	0xbe, 0x2e, 0xab, 0x77, 0x85, 0xd5, 0x55, 0xa6, 0x70, 0xe6, 0xd7, 0x05, 0x47, 0x2f, 0x3d, 0xf1,
+	0x4f, 0x2a, 0xd0, 0x28, 0xfa, 0x47, 0xa5, 0x1b, 0x30, 0xa7, 0x14, 0xe8, 0x8c, 0x4f, 0x97, 0xaa,
+	0x81, 0x2f, 0x2f, 0xd7, 0x77, 0xb1, 0x6f, 0xb7, 0x39, 0x63, 0xdf, 0xe9, 0x90, 0x6f, 0x41, 0xb5,
+	0xcf, 0x3c, 0x8a, 0x7d, 0xd1, 0x7a, 0xf1, 0xf4, 0x76, 0x03, 0x5d, 0x17, 0xdb, 0x41, 0xa2, 0xcc,
+	0xa1, 0xfe, 0xfa, 0x29, 0x17, 0x59, 0xfe, 0x5d, 0x16, 0x86, 0x41, 0x52, 0x96, 0xff, 0x7b, 0x72,
+	0x47, 0xe7, 0x5f, 0xe1, 0xc4, 0xd7, 0xc2, 0xe3, 0xce, 0x48, 0x85, 0x33, 0x6f, 0x2b, 0x83, 0xb4,
+	0x60, 0x2e, 0x76, 0xc2, 0x68, 0x8f, 0xc6, 0xd8, 0xf7, 0xda, 0xcc, 0xa4, 0xb3, 0x11, 0xe5, 0xff,
+	0x4d, 0xfa, 0x37, 0x5a, 0xba, 0x72, 0x91, 0x49, 0xe7, 0xd4, 0x65, 0xdc, 0x2b, 0x93, 0x6e, 0xcb,
+	0x1d, 0x2d, 0x5d, 0xe1, 0x44, 0x6d, 0x86, 0x41, 0x1c, 0x53, 0x4f, 0x6a, 0x3f, 0x6f, 0xa3, 0x65,
+	0x1a, 0xd0, 0x92, 0xfe, 0x3f, 0xa6, 0xc9, 0x88, 0xf1, 0x87, 0x79, 0xa5, 0xe6, 0xaf, 0x15, 0x58,
+	0x2e, 0xd9, 0x44, 0x0d, 0xcd, 0x42, 0xf9, 0xce, 0xea, 0x22, 0x95, 0x1f, 0xba, 0x41, 0xd8, 0xa3,
+	0x5c, 0x32, 0x55, 0x6d, 0xb4, 0x44, 0xf2, 0x44, 0x44, 0x2a, 0x49, 0x55, 0x5b, 0x19, 0x62, 0x35,
+	0x12, 0x6e, 0xe5, 0x57, 0xb1, 0x6a, 0x2b, 0x43, 0xfa, 0x56, 0x9d, 0x54, 0x53, 0x3e, 0x94, 0x25,
+	0xd6, 0x13, 0x87, 0xfb, 0x34, 0x69, 0xd5, 0xd5, 0xba, 0xb2, 0xcc, 0x2d, 0x6c, 0x0c, 0x9b, 0x8e,
+	0x1c, 0xee, 0xa5, 0x8d, 0xf1, 0x26, 0xcc, 0xb3, 0x88, 0xf2, 0xdc, 0x17, 0x74, 0x7a, 0xba, 0x53,
+	0xa4, 0xf9, 0x11, 0x76, 0x41, 0xea, 0x2c, 0x9f, 0x74, 0xb1, 0x54, 0x9e, 0x74, 0xb1, 0x93, 0x25,
+	0x5d, 0x58, 0x66, 0x13, 0x3d, 0x7d, 0x20, 0x92, 0x1d, 0xa4, 0x83, 0xd1, 0x7c, 0x0b, 0xea, 0xdb,
+	0x94, 0x07, 0xcc, 0x23, 0x04, 0xaa, 0x9e, 0x33, 0x56, 0x83, 0xf6, 0xbc, 0x2d, 0x7f, 0x93, 0x25,
+	0x98, 0x8b, 0x28, 0xdf, 0xf1, 0x9c, 0xb1, 0xce, 0x60, 0x44, 0xf9, 0x7d, 0x67, 0x6c, 0xfe, 0x76,
+	0x0e, 0x67, 0x45, 0xe6, 0x0f, 0xa5, 0xbd, 0x0d, 0xf3, 0x14, 0xd7, 0x50, 0x5c, 0x23, 0x2f, 0x4e,
+	0xe3, 0x51, 0x5e, 0x8a, 0x25, 0xef, 0xc3, 0x42, 0xec, 0xee, 0x52, 0x6f, 0xb0, 0x87, 0x85, 0xb1,
+	0xb8, 0xb1, 0x5c, 0xe8, 0x51, 0xdd, 0x9d, 0xf7, 0x58, 0xa0, 0x4f, 0x67, 0x27, 0xc8, 0x3a, 0xcc,
+	0xba, 0x4e, 0x24, 0x2f, 0xf4, 0x0c, 0x07, 0x05, 0x56, 0xdc, 0x60, 0x24, 0x43, 0xd7, 0x63, 0x50,
+	0x59, 0xe4, 0x9d, 0x2c, 0xe8, 0xda, 0xd9, 0xdc, 0x61, 0x56, 0xc4, 0x25, 0x6b, 0x45, 0xad, 0xfa,
+	0xe4, 0xd7, 0x49, 0x25, 0x5a, 0x47, 0xae, 0x91, 0x1b, 0x7f, 0x00, 0xd4, 0x64, 0x2e, 0x09, 0x85,
+	0xba, 0x7a, 0xd3, 0x90, 0x76, 0xfe, 0xdc, 0xe4, 0x73, 0xc9, 0xb8, 0x32, 0x75, 0x5f, 0x5d, 0x83,
+	0x69, 0xfc, 0xf8, 0xfb, 0x3f, 0x4f, 0xce, 0x35, 0x08, 0xb1, 0x26, 0x1e, 0x7d, 0x84, 0x41, 0x5d,
+	0x8d, 0xa6, 0x12, 0x9a, 0xc2, 0xb3, 0xa9, 0x84, 0xa6, 0xf8, 0x50, 0x32, 0xaf, 0x49, 0x9a, 0x36,
+	0x59, 0xb1, 0x26, 0x1e, 0x9d, 0xb1, 0xb5, 0xaf, 0x86, 0xce, 0x01, 0xf1, 0xa1, 0x2a, 0x9e, 0x3a,
+	0x64, 0x65, 0xc2, 0x5d, 0xee, 0xb9, 0x64, 0x5c, 0x9e, 0xb2, 0x8b, 0x54, 0xa6, 0xa4, 0x5a, 0x21,
+	0x46, 0x9e, 0x4a, 0x7c, 0xf6, 0x72, 0x44, 0x3f, 0xc0, 0x42, 0x3a, 0x74, 0xc9, 0xea, 0x14, 0xf1,
+	0xd9, 0xc3, 0xc6, 0x30, 0x4f, 0x82, 0x20, 0xef, 0x6b, 0x92, 0x77, 0x8d, 0x5c, 0x9d, 0x0c, 0x51,
+	0x4e, 0x7e, 0x6b, 0x3f, 0x7d, 0xe7, 0x1c, 0x90, 0x21, 0x40, 0xf6, 0x54, 0x20, 0x27, 0xb8, 0x4f,
+	0x6f, 0xf2, 0xea, 0x89, 0x18, 0xd4, 0x70, 0x45, 0x6a, 0x58, 0x26, 0x4b, 0x53, 0x34, 0x88, 0x2b,
+	0x55, 0xb3, 0xaf, 0xe4, 0x4a, 0x0b, 0x2f, 0x83, 0x92, 0x2b, 0x2d, 0xbe, 0x05, 0xca, 0xaf, 0x14,
+	0x47, 0x69, 0x96, 0xe9, 0x00, 0xe6, 0x70, 0x34, 0x93, 0x69, 0x1e, 0xd3, 0x10, 0x3b, 0xd3, 0x01,
+	0xc8, 0x79, 0x49, 0x72, 0x5e, 0x24, 0x17, 0x4a, 0x38, 0x49, 0x00, 0x35, 0x39, 0x2d, 0xc9, 0x64,
+	0x81, 0xe4, 0x07, 0xb1, 0xd1, 0x9e, 0xb6, 0x8d, 0x24, 0xab, 0x92, 0xe4, 0x12, 0x59, 0x2e, 0xb4,
+	0x84, 0x80, 0xc4, 0xd6, 0xbe, 0x18, 0x01, 0x07, 0x64, 0x17, 0x6a, 0x72, 0xb2, 0x94, 0x51, 0xe5,
+	0xc6, 0x51, 0x19, 0x55, 0x7e, 0x20, 0x99, 0x1d, 0x49, 0x65, 0x90, 0x56, 0x81, 0x4a, 0x40, 0x34,
+	0xd3, 0xf7, 0xf0, 0xbf, 0xfc, 0x28, 0x23, 0xd7, 0x26, 0x3c, 0x96, 0x8c, 0x41, 0x63, 0xed, 0x14,
+	0xd4, 0x49, 0x91, 0xf6, 0x15, 0x72, 0x47, 0x8d, 0xb5, 0x04, 0xe6, 0x70, 0xa8, 0x94, 0xdc, 0x5f,
+	0x71, 0x76, 0x95, 0xdc, 0xdf, 0xb1, 0x79, 0x64, 0x5e, 0x97, 0x84, 0x1d, 0xd2, 0xce, 0x13, 0xaa,
+	0xc9, 0x13, 0x5b, 0xfb, 0x7a, 0x9c, 0x1d, 0x90, 0x10, 0xe6, 0xf5, 0x00, 0x20, 0x93, 0x5e, 0x8f,
+	0xcd, 0x26, 0x63, 0xf5, 0x04, 0x04, 0x12, 0xaf, 0x48, 0xe2, 0x26, 0x69, 0xe4, 0x89, 0xf5, 0x4c,
+	0xd9, 0xbc, 0xf3, 0xec, 0xb0, 0x5d, 0x79, 0x7e, 0xd8, 0xae, 0xfc, 0x7d, 0xd8, 0xae, 0xfc, 0x74,
+	0xd4, 0x9e, 0x79, 0x7e, 0xd4, 0x9e, 0xf9, 0xf3, 0xa8, 0x3d, 0xf3, 0xd5, 0x9a, 0x1f, 0x24, 0xbb,
+	0x83, 0x5e, 0xd7, 0x65, 0xa1, 0x45, 0x3d, 0x9f, 0x86, 0x4e, 0xc2, 0x83, 0xc7, 0xd2, 0xc9, 0x63,
+	0xe9, 0x26, 0x19, 0x47, 0x34, 0xee, 0xd5, 0xe5, 0x5f, 0xd6, 0x37, 0xfe, 0x0d, 0x00, 0x00, 0xff,
+	0xff, 0x0e, 0x76, 0x1d, 0x7b, 0xbe, 0x0f, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -592,6 +1433,20 @@ type QueryClient interface {
 	BeaconKey(ctx context.Context, in *QueryBeaconKeyRequest, opts ...grpc.CallOption) (*QueryBeaconKeyResponse, error)
 	// BeaconKeys lists the keys of all validators.
 	BeaconKeys(ctx context.Context, in *QueryBeaconKeysRequest, opts ...grpc.CallOption) (*QueryBeaconKeysResponse, error)
+	// Window returns a window.
+	Window(ctx context.Context, in *QueryWindowRequest, opts ...grpc.CallOption) (*QueryWindowResponse, error)
+	// Windows lists the kept windows, oldest first.
+	Windows(ctx context.Context, in *QueryWindowsRequest, opts ...grpc.CallOption) (*QueryWindowsResponse, error)
+	// Proof returns what a node committed to in the present window, and whether it has to reveal.
+	Proof(ctx context.Context, in *QueryProofRequest, opts ...grpc.CallOption) (*QueryProofResponse, error)
+	// Power returns a node's power and its history.
+	Power(ctx context.Context, in *QueryPowerRequest, opts ...grpc.CallOption) (*QueryPowerResponse, error)
+	// NetworkPower returns what the network proved in its last window.
+	NetworkPower(ctx context.Context, in *QueryNetworkPowerRequest, opts ...grpc.CallOption) (*QueryNetworkPowerResponse, error)
+	// Rewards returns what an operator can claim now.
+	Rewards(ctx context.Context, in *QueryRewardsRequest, opts ...grpc.CallOption) (*QueryRewardsResponse, error)
+	// Emission returns how much was issued so far, and the schedule.
+	Emission(ctx context.Context, in *QueryEmissionRequest, opts ...grpc.CallOption) (*QueryEmissionResponse, error)
 }
 
 type queryClient struct {
@@ -647,6 +1502,69 @@ func (c *queryClient) BeaconKeys(ctx context.Context, in *QueryBeaconKeysRequest
 	return out, nil
 }
 
+func (c *queryClient) Window(ctx context.Context, in *QueryWindowRequest, opts ...grpc.CallOption) (*QueryWindowResponse, error) {
+	out := new(QueryWindowResponse)
+	err := c.cc.Invoke(ctx, "/emc.poc.v1.Query/Window", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Windows(ctx context.Context, in *QueryWindowsRequest, opts ...grpc.CallOption) (*QueryWindowsResponse, error) {
+	out := new(QueryWindowsResponse)
+	err := c.cc.Invoke(ctx, "/emc.poc.v1.Query/Windows", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Proof(ctx context.Context, in *QueryProofRequest, opts ...grpc.CallOption) (*QueryProofResponse, error) {
+	out := new(QueryProofResponse)
+	err := c.cc.Invoke(ctx, "/emc.poc.v1.Query/Proof", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Power(ctx context.Context, in *QueryPowerRequest, opts ...grpc.CallOption) (*QueryPowerResponse, error) {
+	out := new(QueryPowerResponse)
+	err := c.cc.Invoke(ctx, "/emc.poc.v1.Query/Power", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) NetworkPower(ctx context.Context, in *QueryNetworkPowerRequest, opts ...grpc.CallOption) (*QueryNetworkPowerResponse, error) {
+	out := new(QueryNetworkPowerResponse)
+	err := c.cc.Invoke(ctx, "/emc.poc.v1.Query/NetworkPower", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Rewards(ctx context.Context, in *QueryRewardsRequest, opts ...grpc.CallOption) (*QueryRewardsResponse, error) {
+	out := new(QueryRewardsResponse)
+	err := c.cc.Invoke(ctx, "/emc.poc.v1.Query/Rewards", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Emission(ctx context.Context, in *QueryEmissionRequest, opts ...grpc.CallOption) (*QueryEmissionResponse, error) {
+	out := new(QueryEmissionResponse)
+	err := c.cc.Invoke(ctx, "/emc.poc.v1.Query/Emission", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 type QueryServer interface {
 	// Params returns the rules.
@@ -659,6 +1577,20 @@ type QueryServer interface {
 	BeaconKey(context.Context, *QueryBeaconKeyRequest) (*QueryBeaconKeyResponse, error)
 	// BeaconKeys lists the keys of all validators.
 	BeaconKeys(context.Context, *QueryBeaconKeysRequest) (*QueryBeaconKeysResponse, error)
+	// Window returns a window.
+	Window(context.Context, *QueryWindowRequest) (*QueryWindowResponse, error)
+	// Windows lists the kept windows, oldest first.
+	Windows(context.Context, *QueryWindowsRequest) (*QueryWindowsResponse, error)
+	// Proof returns what a node committed to in the present window, and whether it has to reveal.
+	Proof(context.Context, *QueryProofRequest) (*QueryProofResponse, error)
+	// Power returns a node's power and its history.
+	Power(context.Context, *QueryPowerRequest) (*QueryPowerResponse, error)
+	// NetworkPower returns what the network proved in its last window.
+	NetworkPower(context.Context, *QueryNetworkPowerRequest) (*QueryNetworkPowerResponse, error)
+	// Rewards returns what an operator can claim now.
+	Rewards(context.Context, *QueryRewardsRequest) (*QueryRewardsResponse, error)
+	// Emission returns how much was issued so far, and the schedule.
+	Emission(context.Context, *QueryEmissionRequest) (*QueryEmissionResponse, error)
 }
 
 // UnimplementedQueryServer can be embedded to have forward compatible implementations.
@@ -679,6 +1611,27 @@ func (*UnimplementedQueryServer) BeaconKey(ctx context.Context, req *QueryBeacon
 }
 func (*UnimplementedQueryServer) BeaconKeys(ctx context.Context, req *QueryBeaconKeysRequest) (*QueryBeaconKeysResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method BeaconKeys not implemented")
+}
+func (*UnimplementedQueryServer) Window(ctx context.Context, req *QueryWindowRequest) (*QueryWindowResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Window not implemented")
+}
+func (*UnimplementedQueryServer) Windows(ctx context.Context, req *QueryWindowsRequest) (*QueryWindowsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Windows not implemented")
+}
+func (*UnimplementedQueryServer) Proof(ctx context.Context, req *QueryProofRequest) (*QueryProofResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Proof not implemented")
+}
+func (*UnimplementedQueryServer) Power(ctx context.Context, req *QueryPowerRequest) (*QueryPowerResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Power not implemented")
+}
+func (*UnimplementedQueryServer) NetworkPower(ctx context.Context, req *QueryNetworkPowerRequest) (*QueryNetworkPowerResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method NetworkPower not implemented")
+}
+func (*UnimplementedQueryServer) Rewards(ctx context.Context, req *QueryRewardsRequest) (*QueryRewardsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Rewards not implemented")
+}
+func (*UnimplementedQueryServer) Emission(ctx context.Context, req *QueryEmissionRequest) (*QueryEmissionResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Emission not implemented")
 }
 
 func RegisterQueryServer(s grpc1.Server, srv QueryServer) {
@@ -775,6 +1728,132 @@ func _Query_BeaconKeys_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Window_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryWindowRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Window(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/emc.poc.v1.Query/Window",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Window(ctx, req.(*QueryWindowRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Windows_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryWindowsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Windows(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/emc.poc.v1.Query/Windows",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Windows(ctx, req.(*QueryWindowsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Proof_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryProofRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Proof(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/emc.poc.v1.Query/Proof",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Proof(ctx, req.(*QueryProofRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Power_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryPowerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Power(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/emc.poc.v1.Query/Power",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Power(ctx, req.(*QueryPowerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_NetworkPower_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryNetworkPowerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).NetworkPower(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/emc.poc.v1.Query/NetworkPower",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).NetworkPower(ctx, req.(*QueryNetworkPowerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Rewards_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryRewardsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Rewards(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/emc.poc.v1.Query/Rewards",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Rewards(ctx, req.(*QueryRewardsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Emission_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryEmissionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Emission(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/emc.poc.v1.Query/Emission",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Emission(ctx, req.(*QueryEmissionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 var Query_serviceDesc = _Query_serviceDesc
 var _Query_serviceDesc = grpc.ServiceDesc{
 	ServiceName: "emc.poc.v1.Query",
@@ -799,6 +1878,34 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "BeaconKeys",
 			Handler:    _Query_BeaconKeys_Handler,
+		},
+		{
+			MethodName: "Window",
+			Handler:    _Query_Window_Handler,
+		},
+		{
+			MethodName: "Windows",
+			Handler:    _Query_Windows_Handler,
+		},
+		{
+			MethodName: "Proof",
+			Handler:    _Query_Proof_Handler,
+		},
+		{
+			MethodName: "Power",
+			Handler:    _Query_Power_Handler,
+		},
+		{
+			MethodName: "NetworkPower",
+			Handler:    _Query_NetworkPower_Handler,
+		},
+		{
+			MethodName: "Rewards",
+			Handler:    _Query_Rewards_Handler,
+		},
+		{
+			MethodName: "Emission",
+			Handler:    _Query_Emission_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
@@ -1150,6 +2257,574 @@ func (m *QueryBeaconKeysResponse) MarshalToSizedBuffer(dAtA []byte) (int, error)
 	return len(dAtA) - i, nil
 }
 
+func (m *QueryWindowRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryWindowRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryWindowRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Height != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Height))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryWindowResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryWindowResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryWindowResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Window.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryWindowsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryWindowsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryWindowsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryWindowsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryWindowsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryWindowsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Windows) > 0 {
+		for iNdEx := len(m.Windows) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Windows[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryProofRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryProofRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryProofRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryProofResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryProofResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryProofResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Samples != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Samples))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Drawn {
+		i--
+		if m.Drawn {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x10
+	}
+	{
+		size, err := m.Commit.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryPowerRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryPowerRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryPowerRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryPowerResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryPowerResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryPowerResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Missed != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Missed))
+		i--
+		dAtA[i] = 0x10
+	}
+	{
+		size, err := m.Record.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryNetworkPowerRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryNetworkPowerRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryNetworkPowerRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryNetworkPowerResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryNetworkPowerResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryNetworkPowerResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Target != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Target))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Weight != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Weight))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Power != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Power))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Nodes != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Nodes))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Number != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Window != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Window))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryRewardsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryRewardsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryRewardsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryRewardsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryRewardsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryRewardsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Reward.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryEmissionRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryEmissionRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryEmissionRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *Period) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Period) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Period) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.PerDay != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.PerDay))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Days != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Days))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryEmissionResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryEmissionResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryEmissionResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Schedule) > 0 {
+		for iNdEx := len(m.Schedule) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Schedule[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x32
+		}
+	}
+	{
+		size, err := m.PerDay.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x2a
+	if m.Period != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Period))
+		i--
+		dAtA[i] = 0x20
+	}
+	{
+		size, err := m.Cap.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
+	{
+		size, err := m.Scheduled.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	{
+		size, err := m.Emission.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintQuery(dAtA []byte, offset int, v uint64) int {
 	offset -= sovQuery(v)
 	base := offset
@@ -1288,6 +2963,228 @@ func (m *QueryBeaconKeysResponse) Size() (n int) {
 	if m.Pagination != nil {
 		l = m.Pagination.Size()
 		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryWindowRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Height != 0 {
+		n += 1 + sovQuery(uint64(m.Height))
+	}
+	return n
+}
+
+func (m *QueryWindowResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Window.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	return n
+}
+
+func (m *QueryWindowsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryWindowsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Windows) > 0 {
+		for _, e := range m.Windows {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryProofRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryProofResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Commit.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	if m.Drawn {
+		n += 2
+	}
+	if m.Samples != 0 {
+		n += 1 + sovQuery(uint64(m.Samples))
+	}
+	return n
+}
+
+func (m *QueryPowerRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryPowerResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Record.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	if m.Missed != 0 {
+		n += 1 + sovQuery(uint64(m.Missed))
+	}
+	return n
+}
+
+func (m *QueryNetworkPowerRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *QueryNetworkPowerResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Window != 0 {
+		n += 1 + sovQuery(uint64(m.Window))
+	}
+	if m.Number != 0 {
+		n += 1 + sovQuery(uint64(m.Number))
+	}
+	if m.Nodes != 0 {
+		n += 1 + sovQuery(uint64(m.Nodes))
+	}
+	if m.Power != 0 {
+		n += 1 + sovQuery(uint64(m.Power))
+	}
+	if m.Weight != 0 {
+		n += 1 + sovQuery(uint64(m.Weight))
+	}
+	if m.Target != 0 {
+		n += 1 + sovQuery(uint64(m.Target))
+	}
+	return n
+}
+
+func (m *QueryRewardsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryRewardsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Reward.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	return n
+}
+
+func (m *QueryEmissionRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *Period) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Days != 0 {
+		n += 1 + sovQuery(uint64(m.Days))
+	}
+	if m.PerDay != 0 {
+		n += 1 + sovQuery(uint64(m.PerDay))
+	}
+	return n
+}
+
+func (m *QueryEmissionResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Emission.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	l = m.Scheduled.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	l = m.Cap.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	if m.Period != 0 {
+		n += 1 + sovQuery(uint64(m.Period))
+	}
+	l = m.PerDay.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	if len(m.Schedule) > 0 {
+		for _, e := range m.Schedule {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
 	}
 	return n
 }
@@ -2140,6 +4037,1504 @@ func (m *QueryBeaconKeysResponse) Unmarshal(dAtA []byte) error {
 				m.Pagination = &query.PageResponse{}
 			}
 			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryWindowRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryWindowRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryWindowRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			m.Height = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Height |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryWindowResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryWindowResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryWindowResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Window", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Window.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryWindowsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryWindowsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryWindowsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryWindowsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryWindowsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryWindowsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Windows", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Windows = append(m.Windows, Window{})
+			if err := m.Windows[len(m.Windows)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryProofRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryProofRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryProofRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryProofResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryProofResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryProofResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Commit", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Commit.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Drawn", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Drawn = bool(v != 0)
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Samples", wireType)
+			}
+			m.Samples = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Samples |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryPowerRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryPowerRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryPowerRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryPowerResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryPowerResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryPowerResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Record", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Record.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Missed", wireType)
+			}
+			m.Missed = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Missed |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryNetworkPowerRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryNetworkPowerRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryNetworkPowerRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryNetworkPowerResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryNetworkPowerResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryNetworkPowerResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Window", wireType)
+			}
+			m.Window = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Window |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Nodes", wireType)
+			}
+			m.Nodes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Nodes |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Power", wireType)
+			}
+			m.Power = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Power |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Weight", wireType)
+			}
+			m.Weight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Weight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Target", wireType)
+			}
+			m.Target = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Target |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryRewardsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryRewardsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryRewardsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryRewardsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryRewardsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryRewardsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reward", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Reward.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryEmissionRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryEmissionRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryEmissionRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Period) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Period: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Period: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Days", wireType)
+			}
+			m.Days = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Days |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PerDay", wireType)
+			}
+			m.PerDay = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.PerDay |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryEmissionResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryEmissionResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryEmissionResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Emission", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Emission.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Scheduled", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Scheduled.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cap", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Cap.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Period", wireType)
+			}
+			m.Period = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Period |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PerDay", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.PerDay.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Schedule", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Schedule = append(m.Schedule, Period{})
+			if err := m.Schedule[len(m.Schedule)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

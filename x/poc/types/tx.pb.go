@@ -5,8 +5,10 @@ package types
 
 import (
 	context "context"
+	cosmossdk_io_math "cosmossdk.io/math"
 	fmt "fmt"
 	_ "github.com/cosmos/cosmos-proto"
+	types "github.com/cosmos/cosmos-sdk/types"
 	_ "github.com/cosmos/cosmos-sdk/types/msgservice"
 	_ "github.com/cosmos/cosmos-sdk/types/tx/amino"
 	_ "github.com/cosmos/gogoproto/gogoproto"
@@ -139,6 +141,341 @@ func (m *MsgRegisterBeaconKeyResponse) GetActiveFrom() int64 {
 	return 0
 }
 
+// MsgCommitProof commits a node to its work in the present window.
+type MsgCommitProof struct {
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// window is the height at which it opened.
+	Window int64 `protobuf:"varint,2,opt,name=window,proto3" json:"window,omitempty"`
+	// kind of the standard task: 1.
+	Kind uint32 `protobuf:"varint,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// log2_n: the matrices are n x n, n = 2^10 to 2^14.
+	Log2N uint32 `protobuf:"varint,4,opt,name=log2_n,json=log2N,proto3" json:"log2_n,omitempty"`
+	// rounds is how many products were made.
+	Rounds uint64 `protobuf:"varint,5,opt,name=rounds,proto3" json:"rounds,omitempty"`
+	// root of the tree over all their digests, 32 bytes.
+	Root []byte `protobuf:"bytes,6,opt,name=root,proto3" json:"root,omitempty"`
+}
+
+func (m *MsgCommitProof) Reset()         { *m = MsgCommitProof{} }
+func (m *MsgCommitProof) String() string { return proto.CompactTextString(m) }
+func (*MsgCommitProof) ProtoMessage()    {}
+func (*MsgCommitProof) Descriptor() ([]byte, []int) {
+	return fileDescriptor_59a777a7f754b4a0, []int{2}
+}
+func (m *MsgCommitProof) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgCommitProof) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgCommitProof.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgCommitProof) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgCommitProof.Merge(m, src)
+}
+func (m *MsgCommitProof) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgCommitProof) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgCommitProof.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgCommitProof proto.InternalMessageInfo
+
+func (m *MsgCommitProof) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *MsgCommitProof) GetWindow() int64 {
+	if m != nil {
+		return m.Window
+	}
+	return 0
+}
+
+func (m *MsgCommitProof) GetKind() uint32 {
+	if m != nil {
+		return m.Kind
+	}
+	return 0
+}
+
+func (m *MsgCommitProof) GetLog2N() uint32 {
+	if m != nil {
+		return m.Log2N
+	}
+	return 0
+}
+
+func (m *MsgCommitProof) GetRounds() uint64 {
+	if m != nil {
+		return m.Rounds
+	}
+	return 0
+}
+
+func (m *MsgCommitProof) GetRoot() []byte {
+	if m != nil {
+		return m.Root
+	}
+	return nil
+}
+
+// MsgCommitProofResponse is empty.
+type MsgCommitProofResponse struct {
+}
+
+func (m *MsgCommitProofResponse) Reset()         { *m = MsgCommitProofResponse{} }
+func (m *MsgCommitProofResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgCommitProofResponse) ProtoMessage()    {}
+func (*MsgCommitProofResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_59a777a7f754b4a0, []int{3}
+}
+func (m *MsgCommitProofResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgCommitProofResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgCommitProofResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgCommitProofResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgCommitProofResponse.Merge(m, src)
+}
+func (m *MsgCommitProofResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgCommitProofResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgCommitProofResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgCommitProofResponse proto.InternalMessageInfo
+
+// MsgRevealProof opens what was drawn of a commitment.
+type MsgRevealProof struct {
+	Node   string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Window int64  `protobuf:"varint,2,opt,name=window,proto3" json:"window,omitempty"`
+	// proof is the openings of all samples, one after the other (docs/proof.md).
+	Proof []byte `protobuf:"bytes,3,opt,name=proof,proto3" json:"proof,omitempty"`
+}
+
+func (m *MsgRevealProof) Reset()         { *m = MsgRevealProof{} }
+func (m *MsgRevealProof) String() string { return proto.CompactTextString(m) }
+func (*MsgRevealProof) ProtoMessage()    {}
+func (*MsgRevealProof) Descriptor() ([]byte, []int) {
+	return fileDescriptor_59a777a7f754b4a0, []int{4}
+}
+func (m *MsgRevealProof) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRevealProof) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRevealProof.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRevealProof) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRevealProof.Merge(m, src)
+}
+func (m *MsgRevealProof) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRevealProof) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRevealProof.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRevealProof proto.InternalMessageInfo
+
+func (m *MsgRevealProof) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *MsgRevealProof) GetWindow() int64 {
+	if m != nil {
+		return m.Window
+	}
+	return 0
+}
+
+func (m *MsgRevealProof) GetProof() []byte {
+	if m != nil {
+		return m.Proof
+	}
+	return nil
+}
+
+// MsgRevealProofResponse tells whether the proof was right. A wrong one is no failed transaction: it is recorded.
+type MsgRevealProofResponse struct {
+	Right bool `protobuf:"varint,1,opt,name=right,proto3" json:"right,omitempty"`
+	// power in micro-E that it proves.
+	Power uint64 `protobuf:"varint,2,opt,name=power,proto3" json:"power,omitempty"`
+	// slashed is what a wrong proof cost, in uemc.
+	Slashed cosmossdk_io_math.Int `protobuf:"bytes,3,opt,name=slashed,proto3,customtype=cosmossdk.io/math.Int" json:"slashed"`
+}
+
+func (m *MsgRevealProofResponse) Reset()         { *m = MsgRevealProofResponse{} }
+func (m *MsgRevealProofResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgRevealProofResponse) ProtoMessage()    {}
+func (*MsgRevealProofResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_59a777a7f754b4a0, []int{5}
+}
+func (m *MsgRevealProofResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRevealProofResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRevealProofResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRevealProofResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRevealProofResponse.Merge(m, src)
+}
+func (m *MsgRevealProofResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRevealProofResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRevealProofResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRevealProofResponse proto.InternalMessageInfo
+
+func (m *MsgRevealProofResponse) GetRight() bool {
+	if m != nil {
+		return m.Right
+	}
+	return false
+}
+
+func (m *MsgRevealProofResponse) GetPower() uint64 {
+	if m != nil {
+		return m.Power
+	}
+	return 0
+}
+
+// MsgClaimRewards pays an operator what its nodes have earned.
+type MsgClaimRewards struct {
+	Operator string `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+}
+
+func (m *MsgClaimRewards) Reset()         { *m = MsgClaimRewards{} }
+func (m *MsgClaimRewards) String() string { return proto.CompactTextString(m) }
+func (*MsgClaimRewards) ProtoMessage()    {}
+func (*MsgClaimRewards) Descriptor() ([]byte, []int) {
+	return fileDescriptor_59a777a7f754b4a0, []int{6}
+}
+func (m *MsgClaimRewards) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgClaimRewards) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgClaimRewards.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgClaimRewards) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgClaimRewards.Merge(m, src)
+}
+func (m *MsgClaimRewards) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgClaimRewards) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgClaimRewards.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgClaimRewards proto.InternalMessageInfo
+
+func (m *MsgClaimRewards) GetOperator() string {
+	if m != nil {
+		return m.Operator
+	}
+	return ""
+}
+
+// MsgClaimRewardsResponse tells how much was paid.
+type MsgClaimRewardsResponse struct {
+	Amount types.Coin `protobuf:"bytes,1,opt,name=amount,proto3" json:"amount"`
+}
+
+func (m *MsgClaimRewardsResponse) Reset()         { *m = MsgClaimRewardsResponse{} }
+func (m *MsgClaimRewardsResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgClaimRewardsResponse) ProtoMessage()    {}
+func (*MsgClaimRewardsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_59a777a7f754b4a0, []int{7}
+}
+func (m *MsgClaimRewardsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgClaimRewardsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgClaimRewardsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgClaimRewardsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgClaimRewardsResponse.Merge(m, src)
+}
+func (m *MsgClaimRewardsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgClaimRewardsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgClaimRewardsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgClaimRewardsResponse proto.InternalMessageInfo
+
+func (m *MsgClaimRewardsResponse) GetAmount() types.Coin {
+	if m != nil {
+		return m.Amount
+	}
+	return types.Coin{}
+}
+
 // MsgUpdateParams replaces the parameters.
 type MsgUpdateParams struct {
 	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
@@ -149,7 +486,7 @@ func (m *MsgUpdateParams) Reset()         { *m = MsgUpdateParams{} }
 func (m *MsgUpdateParams) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParams) ProtoMessage()    {}
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return fileDescriptor_59a777a7f754b4a0, []int{2}
+	return fileDescriptor_59a777a7f754b4a0, []int{8}
 }
 func (m *MsgUpdateParams) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -200,7 +537,7 @@ func (m *MsgUpdateParamsResponse) Reset()         { *m = MsgUpdateParamsResponse
 func (m *MsgUpdateParamsResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParamsResponse) ProtoMessage()    {}
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_59a777a7f754b4a0, []int{3}
+	return fileDescriptor_59a777a7f754b4a0, []int{9}
 }
 func (m *MsgUpdateParamsResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -232,6 +569,12 @@ var xxx_messageInfo_MsgUpdateParamsResponse proto.InternalMessageInfo
 func init() {
 	proto.RegisterType((*MsgRegisterBeaconKey)(nil), "emc.poc.v1.MsgRegisterBeaconKey")
 	proto.RegisterType((*MsgRegisterBeaconKeyResponse)(nil), "emc.poc.v1.MsgRegisterBeaconKeyResponse")
+	proto.RegisterType((*MsgCommitProof)(nil), "emc.poc.v1.MsgCommitProof")
+	proto.RegisterType((*MsgCommitProofResponse)(nil), "emc.poc.v1.MsgCommitProofResponse")
+	proto.RegisterType((*MsgRevealProof)(nil), "emc.poc.v1.MsgRevealProof")
+	proto.RegisterType((*MsgRevealProofResponse)(nil), "emc.poc.v1.MsgRevealProofResponse")
+	proto.RegisterType((*MsgClaimRewards)(nil), "emc.poc.v1.MsgClaimRewards")
+	proto.RegisterType((*MsgClaimRewardsResponse)(nil), "emc.poc.v1.MsgClaimRewardsResponse")
 	proto.RegisterType((*MsgUpdateParams)(nil), "emc.poc.v1.MsgUpdateParams")
 	proto.RegisterType((*MsgUpdateParamsResponse)(nil), "emc.poc.v1.MsgUpdateParamsResponse")
 }
@@ -239,38 +582,59 @@ func init() {
 func init() { proto.RegisterFile("emc/poc/v1/tx.proto", fileDescriptor_59a777a7f754b4a0) }
 
 var fileDescriptor_59a777a7f754b4a0 = []byte{
-	// 487 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x84, 0x52, 0x31, 0x6f, 0xd3, 0x40,
-	0x14, 0xce, 0x11, 0x35, 0x52, 0xae, 0x95, 0x50, 0x8d, 0x45, 0x13, 0x03, 0x6e, 0x08, 0x42, 0x44,
-	0x11, 0xb5, 0xd5, 0x22, 0x18, 0xba, 0x44, 0x64, 0x60, 0x41, 0x91, 0x2a, 0x23, 0x18, 0x58, 0xa2,
-	0x8b, 0x7d, 0xbd, 0x5a, 0x70, 0x79, 0xd6, 0xdd, 0x25, 0x4a, 0x36, 0xc4, 0xc8, 0xc4, 0xcf, 0x80,
-	0x2d, 0x12, 0xdd, 0x59, 0x3b, 0x56, 0x9d, 0x98, 0x10, 0x4a, 0x86, 0xfc, 0x0d, 0xe4, 0x3b, 0x3b,
-	0x09, 0x69, 0x44, 0x17, 0xcb, 0xef, 0x7d, 0xef, 0x7b, 0xf7, 0x7d, 0xdf, 0x1d, 0xbe, 0x43, 0x79,
-	0xe8, 0x27, 0x10, 0xfa, 0xc3, 0x43, 0x5f, 0x8d, 0xbc, 0x44, 0x80, 0x02, 0x0b, 0x53, 0x1e, 0x7a,
-	0x09, 0x84, 0xde, 0xf0, 0xd0, 0xd9, 0x25, 0x3c, 0xee, 0x83, 0xaf, 0xbf, 0x06, 0x76, 0xf6, 0x42,
-	0x90, 0x1c, 0xa4, 0xcf, 0x25, 0x4b, 0x69, 0x5c, 0xb2, 0x0c, 0xa8, 0x1a, 0xa0, 0xab, 0x2b, 0xdf,
-	0x14, 0x39, 0x67, 0xe5, 0x9c, 0x84, 0x08, 0xc2, 0x73, 0xc0, 0x66, 0xc0, 0xc0, 0x10, 0xd2, 0x3f,
-	0xd3, 0xad, 0xff, 0x40, 0xd8, 0xee, 0x48, 0x16, 0x50, 0x16, 0x4b, 0x45, 0x45, 0x9b, 0x92, 0x10,
-	0xfa, 0xaf, 0xe9, 0xd8, 0x6a, 0xe1, 0xf2, 0x90, 0x7c, 0x8c, 0x23, 0xa2, 0x40, 0x54, 0x50, 0x0d,
-	0x35, 0xca, 0xed, 0x87, 0x57, 0xe7, 0x07, 0x0f, 0xb2, 0xc3, 0xde, 0xe5, 0xd8, 0xcb, 0x28, 0x12,
-	0x54, 0xca, 0x37, 0x4a, 0xc4, 0x7d, 0x16, 0x2c, 0x39, 0xd6, 0x5d, 0x5c, 0x4a, 0x06, 0xbd, 0x0f,
-	0x74, 0x5c, 0xb9, 0x55, 0x43, 0x8d, 0x9d, 0x20, 0xab, 0x2c, 0x1b, 0x6f, 0x25, 0x02, 0xe0, 0xb4,
-	0x52, 0xd4, 0x6d, 0x53, 0x1c, 0x3f, 0xfd, 0x3c, 0x9f, 0x34, 0x97, 0xec, 0x2f, 0xf3, 0x49, 0xb3,
-	0x9a, 0x3b, 0xb9, 0x26, 0xae, 0xde, 0xc2, 0xf7, 0x37, 0x89, 0x0e, 0xa8, 0x4c, 0xa0, 0x2f, 0xa9,
-	0xb5, 0x8f, 0xb7, 0x49, 0xa8, 0xe2, 0x21, 0xed, 0x9e, 0x0a, 0xe0, 0x5a, 0x7e, 0x31, 0xc0, 0xa6,
-	0xf5, 0x4a, 0x00, 0xaf, 0x7f, 0x47, 0xf8, 0x76, 0x47, 0xb2, 0xb7, 0x49, 0x44, 0x14, 0x3d, 0xd1,
-	0x31, 0x59, 0x2f, 0x70, 0x99, 0x0c, 0xd4, 0x19, 0x88, 0x58, 0x8d, 0x33, 0xc7, 0x95, 0xab, 0xf3,
-	0x03, 0x3b, 0x73, 0xbc, 0x66, 0x74, 0x31, 0x6a, 0x3d, 0xc7, 0x25, 0x13, 0xb4, 0x36, 0xba, 0x7d,
-	0x64, 0x79, 0xcb, 0x5b, 0xf5, 0xcc, 0xee, 0x76, 0xf9, 0xe2, 0xf7, 0x7e, 0xe1, 0xdb, 0x7c, 0xd2,
-	0x44, 0x41, 0x36, 0x7c, 0xfc, 0x44, 0x3b, 0x5e, 0xac, 0x49, 0x1d, 0xdb, 0xb9, 0xe3, 0x55, 0x5d,
-	0xf5, 0x2a, 0xde, 0x5b, 0x93, 0x9a, 0xfb, 0x3c, 0xfa, 0x89, 0x70, 0xb1, 0x23, 0x99, 0xd5, 0xc5,
-	0xbb, 0xd7, 0x6f, 0xb0, 0xb6, 0xaa, 0x63, 0x53, 0x5c, 0x4e, 0xe3, 0xa6, 0x89, 0x45, 0xa0, 0x27,
-	0x78, 0xe7, 0x9f, 0xac, 0xee, 0xad, 0x31, 0x57, 0x41, 0xe7, 0xd1, 0x7f, 0xc0, 0x7c, 0xa3, 0xb3,
-	0xf5, 0x29, 0x4d, 0xa3, 0xdd, 0xba, 0x98, 0xba, 0xe8, 0x72, 0xea, 0xa2, 0x3f, 0x53, 0x17, 0x7d,
-	0x9d, 0xb9, 0x85, 0xcb, 0x99, 0x5b, 0xf8, 0x35, 0x73, 0x0b, 0xef, 0x1f, 0xb3, 0x58, 0x9d, 0x0d,
-	0x7a, 0x5e, 0x08, 0xdc, 0xa7, 0x11, 0xa3, 0x9c, 0x28, 0x11, 0x8f, 0xfc, 0x34, 0xa2, 0x91, 0x0e,
-	0x49, 0x8d, 0x13, 0x2a, 0x7b, 0x25, 0xfd, 0x8e, 0x9f, 0xfd, 0x0d, 0x00, 0x00, 0xff, 0xff, 0x26,
-	0xa4, 0x99, 0x0d, 0x60, 0x03, 0x00, 0x00,
+	// 825 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x55, 0x4d, 0x6f, 0xe4, 0x34,
+	0x18, 0x6e, 0x98, 0x0f, 0x76, 0xdc, 0x05, 0xb4, 0x61, 0x76, 0x37, 0x0d, 0x30, 0xed, 0x06, 0x01,
+	0x55, 0xb5, 0x4d, 0x68, 0xf9, 0x38, 0x54, 0x48, 0x15, 0xb3, 0x12, 0xd2, 0x82, 0x8a, 0xaa, 0x20,
+	0x40, 0xe2, 0x52, 0x79, 0x12, 0x6f, 0xc6, 0xea, 0x38, 0x6f, 0x64, 0x7b, 0xa6, 0xed, 0x0d, 0x71,
+	0xe4, 0xc2, 0xfe, 0x0c, 0x38, 0x51, 0x89, 0xfe, 0x88, 0x3d, 0x56, 0x3d, 0x21, 0x0e, 0x2b, 0xd4,
+	0x1e, 0xfa, 0x37, 0x90, 0xed, 0x4c, 0xc6, 0xf3, 0x51, 0x7a, 0xd9, 0xcb, 0x28, 0xaf, 0x1f, 0xfb,
+	0xf1, 0xf3, 0x3c, 0xb6, 0xdf, 0x41, 0x6f, 0x13, 0x96, 0x44, 0x05, 0x24, 0xd1, 0x68, 0x2b, 0x92,
+	0xc7, 0x61, 0xc1, 0x41, 0x82, 0x8b, 0x08, 0x4b, 0xc2, 0x02, 0x92, 0x70, 0xb4, 0xe5, 0xdf, 0xc3,
+	0x8c, 0xe6, 0x10, 0xe9, 0x5f, 0x03, 0xfb, 0x9d, 0x04, 0x04, 0x03, 0x11, 0xf5, 0xb0, 0x20, 0xd1,
+	0x68, 0xab, 0x47, 0x24, 0xde, 0x8a, 0x12, 0xa0, 0x79, 0x89, 0x3f, 0x2c, 0x71, 0x26, 0x32, 0x45,
+	0xcb, 0x44, 0x56, 0x02, 0x2b, 0x06, 0x38, 0xd0, 0x55, 0x64, 0x8a, 0xf1, 0x1a, 0x4b, 0x47, 0x81,
+	0x39, 0x66, 0x63, 0xa0, 0x9d, 0x41, 0x06, 0x66, 0x81, 0xfa, 0x32, 0xa3, 0xc1, 0x5f, 0x0e, 0x6a,
+	0xef, 0x89, 0x2c, 0x26, 0x19, 0x15, 0x92, 0xf0, 0x2e, 0xc1, 0x09, 0xe4, 0xdf, 0x90, 0x13, 0x77,
+	0x17, 0xb5, 0x46, 0x78, 0x40, 0x53, 0x2c, 0x81, 0x7b, 0xce, 0x9a, 0xb3, 0xde, 0xea, 0x3e, 0xba,
+	0x38, 0xdb, 0x7c, 0xaf, 0xdc, 0xec, 0x87, 0x31, 0xf6, 0x65, 0x9a, 0x72, 0x22, 0xc4, 0x77, 0x92,
+	0xd3, 0x3c, 0x8b, 0x27, 0x6b, 0xdc, 0x07, 0xa8, 0x59, 0x0c, 0x7b, 0x87, 0xe4, 0xc4, 0x7b, 0x6d,
+	0xcd, 0x59, 0xbf, 0x1b, 0x97, 0x95, 0xdb, 0x46, 0x8d, 0x82, 0x03, 0x3c, 0xf3, 0x6a, 0x7a, 0xd8,
+	0x14, 0x3b, 0x8f, 0x7f, 0xb9, 0x3e, 0xdd, 0x98, 0xac, 0xfe, 0xf5, 0xfa, 0x74, 0x63, 0x65, 0xec,
+	0x64, 0x4e, 0x5c, 0xb0, 0x8b, 0xde, 0x5d, 0x24, 0x3a, 0x26, 0xa2, 0x80, 0x5c, 0x10, 0x77, 0x15,
+	0x2d, 0xe3, 0x44, 0xd2, 0x11, 0x39, 0x78, 0xc6, 0x81, 0x69, 0xf9, 0xb5, 0x18, 0x99, 0xa1, 0xaf,
+	0x38, 0xb0, 0xe0, 0xdc, 0x41, 0x6f, 0xee, 0x89, 0xec, 0x09, 0x30, 0x46, 0xe5, 0xbe, 0x52, 0xe0,
+	0x3e, 0x46, 0xf5, 0x1c, 0x52, 0x52, 0x7a, 0xf5, 0x2e, 0xce, 0x36, 0xdb, 0xa5, 0xd7, 0x69, 0x8b,
+	0x7a, 0x96, 0x72, 0x77, 0x44, 0xf3, 0x14, 0x8e, 0xb4, 0xbb, 0x5a, 0x5c, 0x56, 0xae, 0x8b, 0xea,
+	0x87, 0x34, 0x4f, 0xb5, 0xb9, 0x37, 0x62, 0xfd, 0xed, 0xde, 0x47, 0xcd, 0x01, 0x64, 0xdb, 0x07,
+	0xb9, 0x57, 0xd7, 0xa3, 0x0d, 0x55, 0x7d, 0xab, 0x28, 0x38, 0x0c, 0xf3, 0x54, 0x78, 0x8d, 0x35,
+	0x67, 0xbd, 0x1e, 0x97, 0x95, 0xa2, 0xe0, 0x00, 0xd2, 0x6b, 0xea, 0x7c, 0xf4, 0xf7, 0xce, 0x23,
+	0x15, 0x8f, 0xde, 0x59, 0x25, 0x53, 0xdd, 0x35, 0x4b, 0x7f, 0xe0, 0xa1, 0x07, 0xd3, 0x8e, 0xc6,
+	0x69, 0x04, 0xbf, 0x19, 0xb3, 0x31, 0x19, 0x11, 0x3c, 0x78, 0x95, 0x66, 0x17, 0x1f, 0xe5, 0x0d,
+	0x5a, 0xad, 0xed, 0x83, 0xe7, 0x8e, 0x16, 0x6b, 0x0d, 0x55, 0x47, 0xd7, 0x46, 0x0d, 0x4e, 0xb3,
+	0xbe, 0xd4, 0xd2, 0xee, 0xc4, 0xa6, 0xd0, 0x3b, 0xc1, 0x11, 0xe1, 0x5a, 0x40, 0x3d, 0x36, 0x85,
+	0xfb, 0x35, 0x7a, 0x5d, 0x0c, 0xb0, 0xe8, 0x13, 0x93, 0x77, 0xab, 0xfb, 0xf1, 0x8b, 0x97, 0xab,
+	0x4b, 0xff, 0xbc, 0x5c, 0xbd, 0x6f, 0xcc, 0x88, 0xf4, 0x30, 0xa4, 0x10, 0x31, 0x2c, 0xfb, 0xe1,
+	0xd3, 0x5c, 0x5e, 0x9c, 0x6d, 0xa2, 0xd2, 0xe5, 0xd3, 0x5c, 0xfe, 0x7e, 0x7d, 0xba, 0xe1, 0xc4,
+	0x63, 0x82, 0x00, 0xd0, 0x5b, 0x2a, 0xbe, 0x01, 0xa6, 0x2c, 0x26, 0x47, 0x98, 0xa7, 0xc2, 0xfd,
+	0x14, 0xdd, 0x81, 0x82, 0x70, 0xeb, 0x05, 0xdc, 0x1c, 0x54, 0x35, 0x73, 0xe7, 0x43, 0x65, 0xbf,
+	0x2a, 0x55, 0x04, 0xed, 0xea, 0xb8, 0x2c, 0xf6, 0xe0, 0x47, 0xf4, 0x70, 0x66, 0xc3, 0x2a, 0x83,
+	0x2f, 0x50, 0x13, 0x33, 0x18, 0xe6, 0x26, 0x84, 0xe5, 0xed, 0x95, 0xb0, 0xdc, 0x53, 0x35, 0x8a,
+	0xb0, 0x6c, 0x14, 0xe1, 0x13, 0xa0, 0x79, 0xb7, 0xa5, 0x1c, 0x1b, 0x2b, 0xe5, 0x9a, 0xe0, 0x0f,
+	0x47, 0x5b, 0xf9, 0xbe, 0x48, 0xb1, 0x24, 0xfb, 0xba, 0x05, 0xb8, 0x9f, 0xa3, 0x16, 0x1e, 0xca,
+	0x3e, 0x70, 0x2a, 0x4f, 0x6e, 0xf5, 0x32, 0x99, 0xea, 0x7e, 0x86, 0x9a, 0xa6, 0x89, 0xe8, 0xe0,
+	0x97, 0xb7, 0xdd, 0x70, 0xd2, 0xd1, 0x42, 0xc3, 0x3d, 0x25, 0xc1, 0x4c, 0xde, 0xf9, 0x48, 0xbf,
+	0xe6, 0x8a, 0x66, 0x2a, 0x04, 0x5b, 0x57, 0xb0, 0xa2, 0x43, 0xb0, 0x87, 0xc6, 0x21, 0x6c, 0xff,
+	0x59, 0x43, 0xb5, 0x3d, 0x91, 0xb9, 0x07, 0xe8, 0xde, 0x7c, 0x77, 0x5a, 0xb3, 0x75, 0x2c, 0x6a,
+	0x05, 0xfe, 0xfa, 0x6d, 0x33, 0xaa, 0xb4, 0xf7, 0xd0, 0xb2, 0xdd, 0x07, 0xfc, 0x99, 0x85, 0x16,
+	0xe6, 0x07, 0x37, 0x63, 0x36, 0x9d, 0xfd, 0xd2, 0xfc, 0x39, 0x1d, 0x15, 0x36, 0x47, 0xb7, 0xe8,
+	0x3d, 0xec, 0xa3, 0xbb, 0x53, 0x97, 0xf2, 0x9d, 0x59, 0x09, 0x16, 0xe8, 0xbf, 0xff, 0x3f, 0xa0,
+	0xcd, 0x38, 0x75, 0x37, 0x66, 0x19, 0x6d, 0x70, 0x8e, 0x71, 0xd1, 0x51, 0xf9, 0x8d, 0x9f, 0xd5,
+	0xe9, 0x77, 0x77, 0x5f, 0x5c, 0x76, 0x9c, 0xf3, 0xcb, 0x8e, 0xf3, 0xef, 0x65, 0xc7, 0x79, 0x7e,
+	0xd5, 0x59, 0x3a, 0xbf, 0xea, 0x2c, 0xfd, 0x7d, 0xd5, 0x59, 0xfa, 0xe9, 0x83, 0x8c, 0xca, 0xfe,
+	0xb0, 0x17, 0x26, 0xc0, 0x22, 0x92, 0x66, 0x84, 0x61, 0xc9, 0xe9, 0x71, 0xa4, 0xae, 0xc4, 0xb1,
+	0xbe, 0x14, 0xf2, 0xa4, 0x20, 0xa2, 0xd7, 0xd4, 0xff, 0x49, 0x9f, 0xfc, 0x17, 0x00, 0x00, 0xff,
+	0xff, 0x0f, 0x32, 0x29, 0x00, 0x4c, 0x07, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -287,6 +651,12 @@ const _ = grpc.SupportPackageIsVersion4
 type MsgClient interface {
 	// RegisterBeaconKey registers a validator's VRF key, or replaces it. Signed by the validator's operator.
 	RegisterBeaconKey(ctx context.Context, in *MsgRegisterBeaconKey, opts ...grpc.CallOption) (*MsgRegisterBeaconKeyResponse, error)
+	// CommitProof commits a node to its work in the present window; the last one counts. Signed by the node.
+	CommitProof(ctx context.Context, in *MsgCommitProof, opts ...grpc.CallOption) (*MsgCommitProofResponse, error)
+	// RevealProof opens what was drawn of a commitment. Signed by the node.
+	RevealProof(ctx context.Context, in *MsgRevealProof, opts ...grpc.CallOption) (*MsgRevealProofResponse, error)
+	// ClaimRewards pays an operator what its nodes have earned.
+	ClaimRewards(ctx context.Context, in *MsgClaimRewards, opts ...grpc.CallOption) (*MsgClaimRewardsResponse, error)
 	// UpdateParams replaces the parameters. Governance only.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -308,6 +678,33 @@ func (c *msgClient) RegisterBeaconKey(ctx context.Context, in *MsgRegisterBeacon
 	return out, nil
 }
 
+func (c *msgClient) CommitProof(ctx context.Context, in *MsgCommitProof, opts ...grpc.CallOption) (*MsgCommitProofResponse, error) {
+	out := new(MsgCommitProofResponse)
+	err := c.cc.Invoke(ctx, "/emc.poc.v1.Msg/CommitProof", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) RevealProof(ctx context.Context, in *MsgRevealProof, opts ...grpc.CallOption) (*MsgRevealProofResponse, error) {
+	out := new(MsgRevealProofResponse)
+	err := c.cc.Invoke(ctx, "/emc.poc.v1.Msg/RevealProof", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ClaimRewards(ctx context.Context, in *MsgClaimRewards, opts ...grpc.CallOption) (*MsgClaimRewardsResponse, error) {
+	out := new(MsgClaimRewardsResponse)
+	err := c.cc.Invoke(ctx, "/emc.poc.v1.Msg/ClaimRewards", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	out := new(MsgUpdateParamsResponse)
 	err := c.cc.Invoke(ctx, "/emc.poc.v1.Msg/UpdateParams", in, out, opts...)
@@ -321,6 +718,12 @@ func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts 
 type MsgServer interface {
 	// RegisterBeaconKey registers a validator's VRF key, or replaces it. Signed by the validator's operator.
 	RegisterBeaconKey(context.Context, *MsgRegisterBeaconKey) (*MsgRegisterBeaconKeyResponse, error)
+	// CommitProof commits a node to its work in the present window; the last one counts. Signed by the node.
+	CommitProof(context.Context, *MsgCommitProof) (*MsgCommitProofResponse, error)
+	// RevealProof opens what was drawn of a commitment. Signed by the node.
+	RevealProof(context.Context, *MsgRevealProof) (*MsgRevealProofResponse, error)
+	// ClaimRewards pays an operator what its nodes have earned.
+	ClaimRewards(context.Context, *MsgClaimRewards) (*MsgClaimRewardsResponse, error)
 	// UpdateParams replaces the parameters. Governance only.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 }
@@ -331,6 +734,15 @@ type UnimplementedMsgServer struct {
 
 func (*UnimplementedMsgServer) RegisterBeaconKey(ctx context.Context, req *MsgRegisterBeaconKey) (*MsgRegisterBeaconKeyResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method RegisterBeaconKey not implemented")
+}
+func (*UnimplementedMsgServer) CommitProof(ctx context.Context, req *MsgCommitProof) (*MsgCommitProofResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method CommitProof not implemented")
+}
+func (*UnimplementedMsgServer) RevealProof(ctx context.Context, req *MsgRevealProof) (*MsgRevealProofResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method RevealProof not implemented")
+}
+func (*UnimplementedMsgServer) ClaimRewards(ctx context.Context, req *MsgClaimRewards) (*MsgClaimRewardsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ClaimRewards not implemented")
 }
 func (*UnimplementedMsgServer) UpdateParams(ctx context.Context, req *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UpdateParams not implemented")
@@ -354,6 +766,60 @@ func _Msg_RegisterBeaconKey_Handler(srv interface{}, ctx context.Context, dec fu
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(MsgServer).RegisterBeaconKey(ctx, req.(*MsgRegisterBeaconKey))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_CommitProof_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgCommitProof)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).CommitProof(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/emc.poc.v1.Msg/CommitProof",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).CommitProof(ctx, req.(*MsgCommitProof))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_RevealProof_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRevealProof)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RevealProof(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/emc.poc.v1.Msg/RevealProof",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RevealProof(ctx, req.(*MsgRevealProof))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ClaimRewards_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgClaimRewards)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ClaimRewards(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/emc.poc.v1.Msg/ClaimRewards",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ClaimRewards(ctx, req.(*MsgClaimRewards))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -384,6 +850,18 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RegisterBeaconKey",
 			Handler:    _Msg_RegisterBeaconKey_Handler,
+		},
+		{
+			MethodName: "CommitProof",
+			Handler:    _Msg_CommitProof_Handler,
+		},
+		{
+			MethodName: "RevealProof",
+			Handler:    _Msg_RevealProof_Handler,
+		},
+		{
+			MethodName: "ClaimRewards",
+			Handler:    _Msg_ClaimRewards_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
@@ -463,6 +941,239 @@ func (m *MsgRegisterBeaconKeyResponse) MarshalToSizedBuffer(dAtA []byte) (int, e
 		i--
 		dAtA[i] = 0x8
 	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgCommitProof) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgCommitProof) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgCommitProof) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Root) > 0 {
+		i -= len(m.Root)
+		copy(dAtA[i:], m.Root)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Root)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if m.Rounds != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Rounds))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Log2N != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Log2N))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Kind != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Window != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Window))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgCommitProofResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgCommitProofResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgCommitProofResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRevealProof) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRevealProof) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRevealProof) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Proof) > 0 {
+		i -= len(m.Proof)
+		copy(dAtA[i:], m.Proof)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Proof)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Window != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Window))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRevealProofResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRevealProofResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRevealProofResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size := m.Slashed.Size()
+		i -= size
+		if _, err := m.Slashed.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
+	if m.Power != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Power))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Right {
+		i--
+		if m.Right {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgClaimRewards) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgClaimRewards) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgClaimRewards) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgClaimRewardsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgClaimRewardsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgClaimRewardsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Amount.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
 	return len(dAtA) - i, nil
 }
 
@@ -570,6 +1281,105 @@ func (m *MsgRegisterBeaconKeyResponse) Size() (n int) {
 	if m.ActiveFrom != 0 {
 		n += 1 + sovTx(uint64(m.ActiveFrom))
 	}
+	return n
+}
+
+func (m *MsgCommitProof) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Window != 0 {
+		n += 1 + sovTx(uint64(m.Window))
+	}
+	if m.Kind != 0 {
+		n += 1 + sovTx(uint64(m.Kind))
+	}
+	if m.Log2N != 0 {
+		n += 1 + sovTx(uint64(m.Log2N))
+	}
+	if m.Rounds != 0 {
+		n += 1 + sovTx(uint64(m.Rounds))
+	}
+	l = len(m.Root)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgCommitProofResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgRevealProof) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Window != 0 {
+		n += 1 + sovTx(uint64(m.Window))
+	}
+	l = len(m.Proof)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgRevealProofResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Right {
+		n += 2
+	}
+	if m.Power != 0 {
+		n += 1 + sovTx(uint64(m.Power))
+	}
+	l = m.Slashed.Size()
+	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *MsgClaimRewards) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgClaimRewardsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Amount.Size()
+	n += 1 + l + sovTx(uint64(l))
 	return n
 }
 
@@ -801,6 +1611,671 @@ func (m *MsgRegisterBeaconKeyResponse) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgCommitProof) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgCommitProof: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgCommitProof: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Window", wireType)
+			}
+			m.Window = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Window |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Log2N", wireType)
+			}
+			m.Log2N = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Log2N |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Rounds", wireType)
+			}
+			m.Rounds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Rounds |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Root", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Root = append(m.Root[:0], dAtA[iNdEx:postIndex]...)
+			if m.Root == nil {
+				m.Root = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgCommitProofResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgCommitProofResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgCommitProofResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRevealProof) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRevealProof: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRevealProof: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Window", wireType)
+			}
+			m.Window = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Window |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Proof", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Proof = append(m.Proof[:0], dAtA[iNdEx:postIndex]...)
+			if m.Proof == nil {
+				m.Proof = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRevealProofResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRevealProofResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRevealProofResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Right", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Right = bool(v != 0)
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Power", wireType)
+			}
+			m.Power = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Power |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Slashed", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Slashed.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgClaimRewards) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgClaimRewards: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgClaimRewards: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgClaimRewardsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgClaimRewardsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgClaimRewardsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Amount.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])
