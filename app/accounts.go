@@ -13,11 +13,12 @@ import (
 	ibctransfertypes "github.com/cosmos/ibc-go/v11/modules/apps/transfer/types"
 
 	computetypes "github.com/edgematrix/emc/x/compute/types"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 // ModuleAccounts returns the module accounts and what each may do with coins.
-// Nobody may mint but the IBC transfer module, whose vouchers stand for coins
-// locked on the other chain.
+// Nobody may mint but x/poc, by the schedule of the emission, and the IBC transfer
+// module, whose vouchers stand for coins locked on the other chain.
 func ModuleAccounts() map[string][]string {
 	return maps.Clone(map[string][]string{
 		authtypes.FeeCollectorName:          nil,
@@ -28,6 +29,7 @@ func ModuleAccounts() map[string][]string {
 		govtypes.ModuleName:                 {authtypes.Burner},
 		nft.ModuleName:                      nil,
 		computetypes.ModuleName:             {authtypes.Burner},
+		poctypes.ModuleName:                 {authtypes.Minter},
 		ibctransfertypes.ModuleName:         {authtypes.Minter, authtypes.Burner},
 	})
 }

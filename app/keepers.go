@@ -137,7 +137,9 @@ func (app *App) setKeepers(appOpts servertypes.AppOptions, logger log.Logger) {
 	app.setIBCKeepers()
 	app.ComputeKeeper = computekeeper.NewKeeper(
 		app.appCodec, app.storeService(computetypes.StoreKey), app.AccountKeeper, app.BankKeeper, app.DistrKeeper, authority())
-	app.PocKeeper = pockeeper.NewKeeper(app.appCodec, app.storeService(poctypes.StoreKey), app.StakingKeeper, authority())
+	app.PocKeeper = pockeeper.NewKeeper(app.appCodec, app.storeService(poctypes.StoreKey),
+		app.StakingKeeper, app.ComputeKeeper, app.BankKeeper, app.AccountKeeper, authority())
+	app.ComputeKeeper.SetHooks(app.PocKeeper.Hooks())
 }
 
 // setStakingKeepers builds the validators' keepers and links their hooks.

@@ -100,12 +100,14 @@ func (app *App) setOrders() {
 		ibcexported.ModuleName, ibctransfertypes.ModuleName,
 		epochstypes.ModuleName, genutiltypes.ModuleName, authz.ModuleName, feegrant.ModuleName,
 		computetypes.ModuleName,
+		poctypes.ModuleName, // after x/compute, whose clock it reads
 	)
 	m.SetOrderEndBlockers(
 		// Bank credits the block's collected fees before anyone reads the fee collector.
 		banktypes.ModuleName, govtypes.ModuleName, stakingtypes.ModuleName,
 		ibcexported.ModuleName, ibctransfertypes.ModuleName,
 		feegrant.ModuleName, genutiltypes.ModuleName, computetypes.ModuleName,
+		poctypes.ModuleName,
 	)
 	// Genesis transactions run last of those that they touch: they need
 	// accounts, balances and pools.

@@ -17,12 +17,22 @@ func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 				command("Draw", "draw [height]", "Show the draw that begins at a height, once enough validators have contributed", "height"),
 				command("BeaconKey", "beacon-key [validator]", "Show a validator's beacon key, and how often he contributed", "validator"),
 				command("BeaconKeys", "beacon-keys", "List the beacon keys of all validators"),
+				command("Window", "window [height]", "Show the window that opened at a height (0: the newest)", "height"),
+				command("Windows", "windows", "List the windows, oldest first"),
+				command("Proof", "proof [node]", "Show what a node committed to in the window under way, and whether it has to reveal", "node"),
+				command("Power", "power [node]", "Show a node's power, and what it proved in its last windows", "node"),
+				command("NetworkPower", "network-power", "Show what the network proved in its last window"),
+				command("Rewards", "rewards [operator]", "Show what an operator can claim now", "operator"),
+				command("Emission", "emission", "Show how much was issued so far, and the schedule"),
 			},
 		},
 		Tx: &autocliv1.ServiceCommandDescriptor{
 			Service: types.Msg_serviceDesc.ServiceName,
 			RpcCommandOptions: []*autocliv1.RpcCommandOptions{
 				command("RegisterBeaconKey", "register-beacon-key [pubkey] [proof]", "Register a validator's beacon key (emcd beacon-key register does this for you)", "pubkey", "proof"),
+				command("ClaimRewards", "claim-rewards", "Claim what your nodes have earned (emcd tx poc claim-rewards --from KEY)"),
+				command("CommitProof", "commit-proof [window] [kind] [log2-n] [rounds] [root]", "Commit a node to its work (emc-worker does this for you)", "window", "kind", "log2_n", "rounds", "root"),
+				command("RevealProof", "reveal-proof [window] [proof]", "Open a node's commitment (emc-worker does this for you)", "window", "proof"),
 				{RpcMethod: "UpdateParams", Skip: true}, // governance only
 			},
 		},

@@ -1,5 +1,5 @@
-// Package poc is the module of the proof of computing. So far it holds the
-// beacon, the public randomness that opens windows and draws samples.
+// Package poc is the module of the proof of computing: the beacon, the windows in
+// which nodes prove their power, and the emission that pays for it.
 package poc
 
 import (
@@ -30,6 +30,8 @@ var (
 	_ module.HasServices         = AppModule{}
 	_ module.HasConsensusVersion = AppModule{}
 	_ appmodule.AppModule        = AppModule{}
+	_ appmodule.HasBeginBlocker  = AppModule{}
+	_ appmodule.HasEndBlocker    = AppModule{}
 )
 
 // AppModule wires the keeper into an application.
@@ -108,3 +110,9 @@ func (am AppModule) ExportGenesis(ctx sdk.Context, cdc codec.JSONCodec) json.Raw
 
 // ConsensusVersion implements module.HasConsensusVersion.
 func (AppModule) ConsensusVersion() uint64 { return ConsensusVersion }
+
+// BeginBlock implements appmodule.HasBeginBlocker.
+func (am AppModule) BeginBlock(ctx context.Context) error { return am.keeper.BeginBlock(ctx) }
+
+// EndBlock implements appmodule.HasEndBlocker.
+func (am AppModule) EndBlock(ctx context.Context) error { return am.keeper.EndBlock(ctx) }

@@ -33,6 +33,9 @@ func (k *Keeper) now(ctx context.Context) (int64, error) {
 	return c.Now(blockTime(ctx)), err
 }
 
+// Now is the network's time in Unix seconds, for modules that count by it.
+func (k *Keeper) Now(ctx context.Context) (int64, error) { return k.now(ctx) }
+
 // BeginBlock moves the network's clock.
 func (k *Keeper) BeginBlock(ctx context.Context) error {
 	params, err := k.Params.Get(ctx)

@@ -69,6 +69,26 @@ func (k *Keeper) Slash(ctx context.Context, addr sdk.AccAddress, amount math.Int
 	return burned, emit(ctx, &types.EventNodeSlashed{Node: addr.String(), Amount: types.Uemc(burned).String(), Reason: reason})
 }
 
+// AtRisk is what Slash could burn of a node: its stake, and what unbonds. A node
+// that is gone is still liable with the latter.
+func (k *Keeper) AtRisk(ctx context.Context, addr sdk.AccAddress) (math.Int, error) {
+	sum := math.ZeroInt()
+	n, err := k.Nodes.Get(ctx, addr)
+	if err == nil {
+		sum = n.Stake
+	} else if !errors.Is(err, collections.ErrNotFound) {
+		return sum, err
+	}
+	open, err := k.unbondings(ctx, addr)
+	if err != nil {
+		return sum, err
+	}
+	for _, u := range open {
+		sum = sum.Add(u.Amount)
+	}
+	return sum, nil
+}
+
 // slashUnbondings takes up to amount out of what unbonds; the caller burns it.
 func (k *Keeper) slashUnbondings(ctx context.Context, addr sdk.AccAddress, amount math.Int) (math.Int, error) {
 	taken := math.ZeroInt()

@@ -55,8 +55,10 @@ func (k *Keeper) Advance(ctx context.Context, first []byte) error {
 			now.Contributor = key.Validator
 			key.LastContribution = height
 			key.Contributions++
+			key.MissedInRow = 0
 		} else {
 			key.Misses++
+			key.MissedInRow++
 		}
 		if err := k.setKey(ctx, key); err != nil {
 			return err
@@ -99,7 +101,8 @@ func (k *Keeper) prune(ctx context.Context, height int64) error {
 }
 
 // needed is how many keys a draw waits for: some, or all of the bonded
-// validators' where there are fewer.
+// validators' where there are fewer. Who missed his blocks in a row is not waited
+// for, until he contributes again: a lost key must not stop the windows of all.
 func (k *Keeper) needed(ctx context.Context, height int64) (uint32, error) {
 	params, err := k.Params.Get(ctx)
 	if err != nil {
@@ -116,7 +119,7 @@ func (k *Keeper) needed(ctx context.Context, height int64) (uint32, error) {
 		if err != nil {
 			return 0, err
 		}
-		if found && key.ActiveAt(height) != nil {
+		if found && key.ActiveAt(height) != nil && key.MissedInRow < params.MissedContributions {
 			if active++; active == params.DrawContributors {
 				break
 			}

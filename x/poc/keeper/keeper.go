@@ -16,6 +16,9 @@ import (
 // Keeper is the only writer of x/poc's store.
 type Keeper struct {
 	staking   types.StakingKeeper
+	compute   types.ComputeKeeper
+	bank      types.BankKeeper
+	accounts  types.AccountKeeper
 	authority string
 
 	Schema collections.Schema
@@ -27,19 +30,49 @@ type Keeper struct {
 	Beacons collections.Map[int64, types.Beacon]
 	// Newest is the beacon on which the next one builds.
 	Newest collections.Item[types.Beacon]
+	// Windows: height → Window, of the last types.KeptWindowBlocks
+	Windows collections.Map[int64, types.Window]
+	// Last is the height of the newest window.
+	Last collections.Item[int64]
+	// Number of the last window that was not void.
+	Number collections.Item[uint64]
+	// Commits: node → Commit, of the window under way
+	Commits collections.Map[sdk.AccAddress, types.Commit]
+	// Records: node → Record
+	Records collections.Map[sdk.AccAddress, types.Record]
+	// Changes: (window number, node) at which a node's market power falls by itself if it stays away
+	Changes collections.KeySet[collections.Pair[uint64, sdk.AccAddress]]
+	// Rewards: operator → Reward
+	Rewards collections.Map[sdk.AccAddress, types.Reward]
+	// Emission so far.
+	Emission collections.Item[types.Emission]
 }
 
 // NewKeeper wires the module to its store and to the keepers it needs.
 // Authority is the address that may change the parameters (governance).
-func NewKeeper(cdc codec.BinaryCodec, storeService store.KVStoreService, staking types.StakingKeeper, authority string) *Keeper {
+func NewKeeper(
+	cdc codec.BinaryCodec, storeService store.KVStoreService,
+	staking types.StakingKeeper, compute types.ComputeKeeper, bank types.BankKeeper, accounts types.AccountKeeper, authority string,
+) *Keeper {
+	if accounts.GetModuleAddress(types.ModuleName) == nil {
+		panic("x/poc: the module account is missing; add it to maccPerms with Minter")
+	}
 	sb := collections.NewSchemaBuilder(storeService)
 	k := &Keeper{
-		staking: staking, authority: authority,
+		staking: staking, compute: compute, bank: bank, accounts: accounts, authority: authority,
 
 		Params:     collections.NewItem(sb, types.ParamsKey, "params", codec.CollValue[types.Params](cdc)),
 		BeaconKeys: collections.NewMap(sb, types.BeaconKeysKey, "beacon_keys", sdk.ValAddressKey, codec.CollValue[types.BeaconKey](cdc)),
 		Beacons:    collections.NewMap(sb, types.BeaconsKey, "beacons", collections.Int64Key, codec.CollValue[types.Beacon](cdc)),
 		Newest:     collections.NewItem(sb, types.NewestKey, "newest", codec.CollValue[types.Beacon](cdc)),
+		Windows:    collections.NewMap(sb, types.WindowsKey, "windows", collections.Int64Key, codec.CollValue[types.Window](cdc)),
+		Last:       collections.NewItem(sb, types.LastKey, "last", collections.Int64Value),
+		Number:     collections.NewItem(sb, types.NumberKey, "number", collections.Uint64Value),
+		Commits:    collections.NewMap(sb, types.CommitsKey, "commits", sdk.AccAddressKey, codec.CollValue[types.Commit](cdc)),
+		Records:    collections.NewMap(sb, types.RecordsKey, "records", sdk.AccAddressKey, codec.CollValue[types.Record](cdc)),
+		Changes:    collections.NewKeySet(sb, types.ChangesKey, "changes", collections.PairKeyCodec(collections.Uint64Key, sdk.AccAddressKey)),
+		Rewards:    collections.NewMap(sb, types.RewardsKey, "rewards", sdk.AccAddressKey, codec.CollValue[types.Reward](cdc)),
+		Emission:   collections.NewItem(sb, types.EmissionKey, "emission", codec.CollValue[types.Emission](cdc)),
 	}
 	schema, err := sb.Build()
 	if err != nil {

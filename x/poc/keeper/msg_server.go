@@ -15,13 +15,10 @@ import (
 	"github.com/edgematrix/emc/x/poc/types"
 )
 
-type msgServer struct {
-	*Keeper
-	*types.UnimplementedMsgServer
-}
+type msgServer struct{ *Keeper }
 
 // NewMsgServer serves the module's messages.
-func NewMsgServer(k *Keeper) types.MsgServer { return msgServer{Keeper: k} }
+func NewMsgServer(k *Keeper) types.MsgServer { return msgServer{k} }
 
 // RegisterBeaconKey implements types.MsgServer.
 func (k msgServer) RegisterBeaconKey(ctx context.Context, m *types.MsgRegisterBeaconKey) (*types.MsgRegisterBeaconKeyResponse, error) {

@@ -18,13 +18,10 @@ import (
 // maxPage caps a page, whatever is asked for.
 const maxPage = 200
 
-type queryServer struct {
-	*Keeper
-	*types.UnimplementedQueryServer
-}
+type queryServer struct{ *Keeper }
 
 // NewQueryServer serves the module's queries.
-func NewQueryServer(k *Keeper) types.QueryServer { return queryServer{Keeper: k} }
+func NewQueryServer(k *Keeper) types.QueryServer { return queryServer{k} }
 
 // Params implements types.QueryServer.
 func (q queryServer) Params(ctx context.Context, _ *types.QueryParamsRequest) (*types.QueryParamsResponse, error) {
@@ -69,18 +66,11 @@ func (q queryServer) BeaconKey(ctx context.Context, r *types.QueryBeaconKeyReque
 
 // BeaconKeys implements types.QueryServer.
 func (q queryServer) BeaconKeys(ctx context.Context, r *types.QueryBeaconKeysRequest) (*types.QueryBeaconKeysResponse, error) {
-	var page query.PageRequest
-	if r.Pagination != nil {
-		page = *r.Pagination
+	page, err := paged(r.Pagination)
+	if err != nil {
+		return nil, err
 	}
-	if page.Limit == 0 {
-		page.Limit = query.DefaultLimit
-	}
-	page.Limit = min(page.Limit, maxPage)
-	if page.Offset > maxPage || page.CountTotal {
-		return nil, status.Errorf(codes.InvalidArgument, "page on with key: an offset is at most %d, and totals are not counted", maxPage)
-	}
-	keys, next, err := query.CollectionPaginate(ctx, q.Keeper.BeaconKeys, &page,
+	keys, next, err := query.CollectionPaginate(ctx, q.Keeper.BeaconKeys, page,
 		func(_ sdk.ValAddress, key types.BeaconKey) (types.BeaconKey, error) { return key, nil })
 	return &types.QueryBeaconKeysResponse{BeaconKeys: keys, Pagination: next}, err
 }

@@ -5,6 +5,8 @@ const (
 	MaxDrawBlocks = 1_000
 	// MaxSamples bounds what a node may have to open, and with it the size of a proof.
 	MaxSamples = 64
-	// KeptWindows is how many windows can be read.
-	KeptWindows = 1_000
+	// MaxPowerWindows bounds how many windows count for a node's market power.
+	MaxPowerWindows = 100
+	// KeptWindowBlocks is for how many blocks a window can be read.
+	KeptWindowBlocks = 1_000_000
 )

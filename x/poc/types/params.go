@@ -57,7 +57,7 @@ func (p Params) Validate() error {
 		{"samples", uint64(p.Samples), 1, MaxSamples},
 		{"suspect_samples", uint64(p.SuspectSamples), uint64(p.Samples), MaxSamples},
 		{"max_rounds", p.MaxRounds, 1, proof.MaxRounds},
-		{"power_windows", uint64(p.PowerWindows), 1, 100},
+		{"power_windows", uint64(p.PowerWindows), 1, MaxPowerWindows},
 		{"max_silent", uint64(p.MaxSilent), 1, 100},
 		{"silent_jail_seconds", p.SilentJailSeconds, 1, 365 * 86_400},
 		{"wrong_jail_seconds", p.WrongJailSeconds, 1, 10 * 365 * 86_400},
