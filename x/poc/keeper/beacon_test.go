@@ -100,6 +100,7 @@ func TestAdvance(t *testing.T) {
 	f := newFixture(t, 2)
 	one, two := f.key(1), f.key(2)
 	f.register(one, two)
+	f.params(func(p *types.Params) { p.MissedContributions = 1_000 })
 	before := beacon.Value(f.block(0, nil).Value)
 	for name, row := range map[string]struct {
 		proposer int
@@ -138,11 +139,13 @@ func TestAdvance(t *testing.T) {
 			require.Equal(t, before.Next(output), beacon.Value(got.Value), name)
 			require.Equal(t, record.Validator, got.Contributor)
 			record.Contributions++
+			record.MissedInRow = 0
 			record.LastContribution = height
 		} else {
 			require.Equal(t, before.Skip(height), beacon.Value(got.Value), name)
 			require.Empty(t, got.Contributor)
 			record.Misses++
+			record.MissedInRow++
 		}
 		require.Equal(t, record, after, name)
 		require.EqualValues(t, 2, got.Needed)
@@ -228,10 +231,27 @@ func TestDraw(t *testing.T) {
 	require.True(t, draw(from).Ready)
 }
 
+// A key that is lost is not waited for, until it is found again.
+func TestLostKey(t *testing.T) {
+	f := newFixture(t, 2)
+	one, two := f.key(1), f.key(2)
+	f.register(one, two)
+	f.block(0, &one) // the fixture's first blocks had none
+	require.EqualValues(t, 2, f.block(1, nil).Needed)
+	f.block(1, nil)
+	f.block(1, nil)
+	require.EqualValues(t, 1, f.block(0, &one).Needed)
+	d, err := f.query.Draw(f.ctx, &types.QueryDrawRequest{Height: f.ctx.BlockHeight()})
+	require.NoError(t, err)
+	require.True(t, d.Ready)
+	f.block(1, &two)
+	require.EqualValues(t, 2, f.block(0, &one).Needed)
+}
+
 func TestHistoryIsBounded(t *testing.T) {
 	f := newFixture(t, 1)
 	params := types.DefaultParams()
-	params.HistoryBlocks = 100
+	params.HistoryBlocks, params.DrawBlocks = 100, 10
 	_, err := f.msg.UpdateParams(f.ctx, &types.MsgUpdateParams{Authority: f.authority, Params: params})
 	require.NoError(t, err)
 	for range 150 {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,12 +20,16 @@ import (
 
 	_ "github.com/edgematrix/emc/app/params" // the address prefix
 	"github.com/edgematrix/emc/pkg/beacon"
+	computetypes "github.com/edgematrix/emc/x/compute/types"
 	"github.com/edgematrix/emc/x/poc"
 	"github.com/edgematrix/emc/x/poc/keeper"
 	"github.com/edgematrix/emc/x/poc/types"
 )
 
 const chainID = "emc-test-1"
+
+// began is the time of the first block.
+var began = time.Unix(1_700_000_000, 0).UTC()
 
 // fixture is the module over a set of validators that tests change.
 type fixture struct {
@@ -34,6 +39,8 @@ type fixture struct {
 	msg       types.MsgServer
 	query     types.QueryServer
 	staking   *validators
+	compute   *nodes
+	bank      *purse
 	authority string
 }
 
@@ -42,13 +49,14 @@ func newFixture(t *testing.T, count int) *fixture {
 	enc := moduletestutil.MakeTestEncodingConfig(poc.AppModule{})
 	keys := storetypes.NewKVStoreKeys(types.StoreKey)
 	f := &fixture{
-		T: t, staking: &validators{}, authority: authtypes.NewModuleAddress("gov").String(),
-		ctx: testutil.DefaultContextWithKeys(keys, nil, nil).WithChainID(chainID).WithBlockHeight(1),
+		T: t, staking: &validators{}, compute: &nodes{byAddress: map[string]*computetypes.Node{}}, bank: newPurse(), authority: authtypes.NewModuleAddress("gov").String(),
+		ctx: testutil.DefaultContextWithKeys(keys, nil, nil).WithChainID(chainID).WithBlockHeight(1).WithBlockTime(began),
 	}
 	for i := range count {
 		f.staking.add(t, byte(i+1))
 	}
-	f.k = keeper.NewKeeper(enc.Codec, runtime.NewKVStoreService(keys[types.StoreKey]), f.staking, f.authority)
+	f.k = keeper.NewKeeper(enc.Codec, runtime.NewKVStoreService(keys[types.StoreKey]), f.staking, f.compute, f.bank, f.bank, f.authority)
+	f.compute.hooks = f.k.Hooks()
 	f.msg, f.query = keeper.NewMsgServer(f.k), keeper.NewQueryServer(f.k)
 	g := types.DefaultGenesis()
 	g.Params.KeyDelayBlocks = 5
@@ -126,6 +134,7 @@ func (f *fixture) blockWith(i int, first []byte) types.Beacon {
 	require.NoError(f, err)
 	header := f.ctx.BlockHeader()
 	header.Height++
+	header.Time = f.ctx.BlockTime().Add(time.Second)
 	header.ChainID, header.ProposerAddress = chainID, proposer
 	f.ctx = f.ctx.WithBlockHeader(header).WithBlockHeight(header.Height).WithEventManager(sdk.NewEventManager())
 	require.NoError(f, f.k.Advance(f.ctx, first))
