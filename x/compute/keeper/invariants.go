@@ -68,7 +68,8 @@ func (k *Keeper) checkStakeAccount(ctx context.Context) error {
 }
 
 // checkReservations: each node's totals are the sums of its promises, every
-// live job has one, and none exceeds the stake unless the node is jailed.
+// live job has one, of one slot and the power that it asks for, and none exceeds
+// the stake unless the node is jailed.
 func (k *Keeper) checkReservations(ctx context.Context) error {
 	type total struct {
 		slots uint32
@@ -88,6 +89,9 @@ func (k *Keeper) checkReservations(ctx context.Context) error {
 			j, err := k.Jobs.Get(ctx, strings.TrimPrefix(r.Promise, jobPromise))
 			if err != nil || !j.Live() || j.Node != r.Node {
 				return true, errors.Join(fmt.Errorf("reservation %s on node %s has no live job", r.Promise, r.Node), err)
+			}
+			if r.Slots != 1 || r.Power != j.Requirements.MinSlotPower {
+				return true, fmt.Errorf("job %s needs 1 slot and %d micro-E, it holds %d and %d", j.Id, j.Requirements.MinSlotPower, r.Slots, r.Power)
 			}
 		}
 		return false, nil

@@ -23,6 +23,7 @@ func TestRandomLife(t *testing.T) {
 		var nodes, jobs []string
 		for i := range 3 {
 			nodes = append(nodes, f.node(i, operator, offer(int64(1_000_000*(i+1)))))
+			f.power(nodes[i], uint64(i)*2_000_000)
 		}
 		node := func() string { return rapid.SampledFrom(nodes).Draw(r, "node") }
 		job := func() string {
@@ -67,8 +68,14 @@ func TestRandomLife(t *testing.T) {
 				if rapid.Bool().Draw(r, "named") {
 					m.Node = node()
 				}
+				if rapid.IntRange(0, 3).Draw(r, "powerful") == 0 {
+					m.Requirements.MinSlotPower = rapid.Uint64Range(1, 1_500_000).Draw(r, "slot power")
+				}
 				if res, err := f.submit(m); err == nil {
 					jobs = append(jobs, res.Job)
+					if m.Requirements.MinSlotPower > 0 {
+						reached["with power"]++
+					}
 				}
 			},
 			"acknowledge": func(*rapid.T) { id := job(); _ = f.acknowledge(at(id), id, rapid.Bool().Draw(r, "inputs")) },
@@ -94,6 +101,11 @@ func TestRandomLife(t *testing.T) {
 			"stake":   func(*rapid.T) { _ = f.stake(operator, node(), coin(amount())) },
 			"unstake": func(*rapid.T) { _ = f.unstake(operator, node(), amount()) },
 			"slash":   func(*rapid.T) { f.slash(node(), amount()) },
+			"power": func(*rapid.T) {
+				_, _ = atomically(f, func(ctx sdk.Context) (any, error) {
+					return nil, f.k.SetPower(ctx, sdk.MustAccAddressFromBech32(node()), rapid.Uint64Range(0, 4_000_000).Draw(r, "power"))
+				})
+			},
 			"jail": func(*rapid.T) {
 				_, _ = atomically(f, func(ctx sdk.Context) (any, error) {
 					return nil, f.k.Jail(ctx, sdk.MustAccAddressFromBech32(node()), ctx.BlockTime().Unix()+60, "test")
@@ -139,9 +151,9 @@ func TestRandomLife(t *testing.T) {
 			}
 		}
 	})
-	for _, status := range []string{"ready", "running", "finished", "completed"} {
+	for _, status := range []string{"ready", "running", "finished", "completed", "with power"} {
 		if reached[status] == 0 {
-			t.Errorf("no random life ever brought a job to %s: the test proves nothing", status)
+			t.Errorf("no random life ever had a job %s: the test proves nothing", status)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 
 	"cosmossdk.io/collections"
@@ -142,6 +143,7 @@ func (q queryServer) Match(ctx context.Context, r *types.QueryMatchRequest) (*ty
 	if p.addr != nil {
 		out.Node = p.node.Address
 		out.Quote = types.Uemc(types.FullPrice(params, p.node.Offer.SlotHourPrice.Amount, d.MaxSeconds))
+		out.Chosen, out.EHourPrice = chosen(d, r.Node, p.scanned), types.EHourPriceWord(p.node)
 	}
 	candidate := func(_ sdk.AccAddress, n types.Node) (types.Candidate, error) { return assess(params, now, d, n), nil }
 	if r.Node != "" {
@@ -156,6 +158,17 @@ func (q queryServer) Match(ctx context.Context, r *types.QueryMatchRequest) (*ty
 	return out, queryError(err)
 }
 
+// chosen says why a demand got its node.
+func chosen(d types.Demand, wanted string, scanned int) string {
+	switch {
+	case wanted != "":
+		return "named in the request"
+	case d.ByPower():
+		return fmt.Sprintf("cheapest by the price of one E for one hour, of those that fit among the %d cheapest by slot-hour price", scanned)
+	}
+	return "cheapest by slot-hour price"
+}
+
 // assess is one node's answer to a demand.
 func assess(params types.Params, now int64, d types.Demand, n types.Node) types.Candidate {
 	failures := n.Failures(d)
@@ -165,6 +178,7 @@ func assess(params types.Params, now int64, d types.Demand, n types.Node) types.
 	price := n.Offer.SlotHourPrice
 	return types.Candidate{
 		Node: n.Address, SlotHourPrice: price, Failures: failures,
-		Quote: types.Uemc(types.FullPrice(params, price.Amount, d.MaxSeconds)),
+		Quote:      types.Uemc(types.FullPrice(params, price.Amount, d.MaxSeconds)),
+		EHourPrice: types.EHourPriceWord(n), SlotPower: n.SlotPower(),
 	}
 }

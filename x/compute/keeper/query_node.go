@@ -8,6 +8,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/query"
 
+	"github.com/edgematrix/emc/pkg/power"
 	"github.com/edgematrix/emc/x/compute/types"
 )
 
@@ -61,9 +62,12 @@ func (q queryServer) viewer(ctx context.Context) (func(types.Node) types.NodeVie
 	clock, err := q.clock(ctx)
 	now := clock.Now(blockTime(ctx))
 	return func(n types.Node) types.NodeView {
-		v := types.NodeView{Node: clock.Node(n), Online: now < n.OnlineUntil(params), FreeSlots: n.FreeSlots(), Unavailable: n.Unavailable(params, now)}
-		if price, ok := types.EHourPrice(n); ok {
-			v.EHourPrice = types.Uemc(price).String()
+		v := types.NodeView{
+			Node: clock.Node(n), Online: now < n.OnlineUntil(params), FreeSlots: n.FreeSlots(), Unavailable: n.Unavailable(params, now),
+			EHourPrice: types.EHourPriceWord(n), SlotPower: n.SlotPower(),
+		}
+		if n.Power > 0 {
+			v.Power = power.Format(n.Power)
 		}
 		return v
 	}, err

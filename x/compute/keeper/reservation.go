@@ -68,7 +68,7 @@ func (k *Keeper) addReservation(ctx context.Context, addr sdk.AccAddress, n *typ
 		return errorsmod.Wrapf(types.ErrRetiring, "node %s makes no new promises", n.Address)
 	case r.Slots > n.FreeSlots():
 		return errorsmod.Wrapf(types.ErrReserved, "node %s has %d of %d slots free, %d are needed", n.Address, n.FreeSlots(), n.Offer.Slots, r.Slots)
-	case r.Power > n.Power-min(n.Power, n.ReservedPower):
+	case r.Power > n.FreePower():
 		return errorsmod.Wrapf(types.ErrReserved, "node %s has promised %d of %d micro-E, %d more are needed", n.Address, n.ReservedPower, n.Power, r.Power)
 	case r.Stake.IsPositive() && n.ReservedStake.Add(r.Stake).GT(n.Stake):
 		return errorsmod.Wrapf(types.ErrReserved, "node %s has promised %s of %s%s stake, %s more are needed", n.Address, n.ReservedStake, n.Stake, types.Denom, r.Stake)

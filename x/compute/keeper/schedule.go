@@ -26,7 +26,9 @@ type placement struct {
 
 // place finds the node for a job: the named one, or the cheapest in the price
 // index that fits, the longest-waiting one first. At most max_scan entries are
-// looked at.
+// looked at. A job that asks for power gets the one of them whose power is
+// cheapest: a dear slot may hold more for the money. The index has no order by
+// that price, because it would change with every window of the proof.
 func (k *Keeper) place(ctx context.Context, params types.Params, d types.Demand, wanted string, tried []string) (placement, error) {
 	now, err := k.now(ctx)
 	if err != nil {
@@ -35,8 +37,10 @@ func (k *Keeper) place(ctx context.Context, params types.Params, d types.Demand,
 	if wanted != "" {
 		return k.placeOn(ctx, params, now, d, wanted, tried)
 	}
-	if p, err := k.placeOnCheapest(ctx, params, now, d, tried); err != nil || p.addr != nil {
-		return p, err
+	if !d.ByPower() {
+		if p, err := k.placeOnCheapest(ctx, params, now, d, tried); err != nil || p.addr != nil {
+			return p, err
+		}
 	}
 	scan, err := k.openScan(ctx, d.App)
 	if err != nil {
@@ -44,7 +48,7 @@ func (k *Keeper) place(ctx context.Context, params types.Params, d types.Demand,
 	}
 	defer scan.close()
 
-	misses := missCount{}
+	misses, best := missCount{}, placement{}
 	scanned := 0
 	for ; scanned < int(params.MaxScan); scanned++ {
 		addr, ok, err := scan.next()
@@ -65,12 +69,28 @@ func (k *Keeper) place(ctx context.Context, params types.Params, d types.Demand,
 		if slices.Contains(tried, node.Address) {
 			why = "was tried already"
 		}
-		if why == "" {
+		switch {
+		case why != "":
+			misses.add(why)
+		case !d.ByPower():
 			return placement{addr: addr, node: node, scanned: scanned + 1}, nil
+		case best.addr == nil || cheaperPower(node, best.node):
+			best = placement{addr: addr, node: node}
 		}
-		misses.add(why)
+	}
+	if best.addr != nil {
+		best.scanned = scanned
+		return best, nil
 	}
 	return placement{scanned: scanned, reason: misses.words(d.App, scanned, scanned == int(params.MaxScan))}, nil
+}
+
+// cheaperPower compares two nodes that fit a job that asks for power; both have
+// some. Equal prices keep the order of the index.
+func cheaperPower(a, b types.Node) bool {
+	left, _ := types.EHourPrice(a)
+	right, _ := types.EHourPrice(b)
+	return left.LT(right)
 }
 
 // placeOnCheapest is the usual case: the first entry fits.
@@ -203,11 +223,11 @@ func demand(app types.App, req types.Requirements, maxSeconds uint64, maxPrice m
 	return types.Demand{App: app, Requirements: req, MaxSeconds: maxSeconds, MaxPrice: &maxPrice}
 }
 
-// assign puts a job on a node: the slot is reserved, the price is fixed, the
+// assign puts a job on a node: the slot and its power are reserved, the price is fixed, the
 // clock runs. The job is written by the caller.
 func (k *Keeper) assign(ctx context.Context, params types.Params, job *types.Job, p placement) error {
 	n := p.node
-	r := types.Reservation{Promise: types.JobPromise(job.Id), Slots: 1, Stake: math.ZeroInt()}
+	r := types.Reservation{Promise: types.JobPromise(job.Id), Slots: 1, Power: job.Requirements.MinSlotPower, Stake: math.ZeroInt()}
 	if err := k.addReservation(ctx, p.addr, &n, r); err != nil {
 		return err
 	}

@@ -121,7 +121,8 @@ func TestRequirements(t *testing.T) {
 		{types.Requirements{Region: "DE-BY"}, `needs region DE-BY, the node is in "DE-BE"`},
 		{types.Requirements{MinIsolation: 1}, "needs isolation tier 1, the node has 0"},
 		{types.Requirements{Egress: true}, "cannot give a way to the internet to a wasm app"},
-		{types.Requirements{MinPower: 6}, "needs 6 micro-E of proven power, the node has 5"},
+		{types.Requirements{MinSlotPower: 2}, ""},
+		{types.Requirements{MinSlotPower: 3}, "needs a slot with 0.000003 E of proven power, a slot has 0.000002 E"},
 		{types.Requirements{MinStake: coin(101).Amount}, "needs 101uemc of stake, the node has 100uemc"},
 	} {
 		got := n.Failures(types.Demand{App: app, Requirements: tc.req, MaxSeconds: 1})

@@ -35,6 +35,7 @@ func RandomizedGenState(s *module.SimulationState) {
 		n := types.Node{
 			Address: node.AddressBech32, Pubkey: node.PubKey.Bytes(), Operator: operator.AddressBech32, Role: types.ROLE_COMPUTING,
 			Offer: randomOffer(s.Rand, g.Apps), Stake: math.ZeroInt(), Deposit: math.ZeroInt(), ReservedStake: math.ZeroInt(), RegisteredAt: start,
+			Power: randomPower(s.Rand),
 		}
 		if n.Jailed = s.Rand.Intn(3) > 0; n.Jailed {
 			n.JailedUntil = start + s.Rand.Int63n(600)

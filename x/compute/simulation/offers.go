@@ -8,6 +8,7 @@ import (
 
 	"cosmossdk.io/math"
 
+	"github.com/edgematrix/emc/pkg/power"
 	"github.com/edgematrix/emc/x/compute/types"
 )
 
@@ -69,8 +70,16 @@ func randomRequirements(r *rand.Rand) types.Requirements {
 		req.MinIsolation, req.Egress = uint32(r.Intn(types.MaxIsolation+1)), r.Intn(2) == 0
 	case 4:
 		req.MinStake = math.NewInt(r.Int63n(30_000_000))
+	case 5:
+		req.MinSlotPower = 1 + uint64(r.Int63n(power.MicroE))
 	}
 	return req
+}
+
+// randomPower is what a node has proved before the simulation began, at times
+// nothing.
+func randomPower(r *rand.Rand) uint64 {
+	return uint64(r.Intn(4)) * (1 + uint64(r.Int63n(power.MicroE)))
 }
 
 func randomApp(r *rand.Rand, id, owner string) types.App {

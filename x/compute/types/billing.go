@@ -29,15 +29,3 @@ func Bill(p Params, j Job, measuredMilliseconds uint64, now int64) sdkmath.Int {
 	cost := j.SlotHourPrice.Amount.Mul(sdkmath.NewIntFromUint64(seconds)).QuoRaw(secondsPerHour)
 	return sdkmath.MinInt(sdkmath.MaxInt(cost, p.JobMinFee.Amount), j.MaxPrice.Amount)
 }
-
-// EHourPrice is the price of one E (10^6 micro-E) for one hour in uemc,
-// rounded up, from a node's slot-hour price: all slots together are its power.
-// ok is false until power is proven.
-func EHourPrice(n Node) (price sdkmath.Int, ok bool) {
-	if n.Power == 0 {
-		return sdkmath.Int{}, false
-	}
-	power := sdkmath.NewIntFromUint64(n.Power)
-	whole := n.Offer.SlotHourPrice.Amount.MulRaw(int64(n.Offer.Slots)).MulRaw(1_000_000)
-	return whole.Add(power).SubRaw(1).Quo(power), true
-}

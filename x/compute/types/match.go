@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	sdkmath "cosmossdk.io/math"
+
+	"github.com/edgematrix/emc/pkg/power"
 )
 
 // Demand is a job as the scheduler sees it.
@@ -15,6 +17,10 @@ type Demand struct {
 	// MaxPrice in uemc; nil asks for any price.
 	MaxPrice *sdkmath.Int
 }
+
+// ByPower says that the price of power chooses among the nodes that fit, and
+// not the price of a slot.
+func (d Demand) ByPower() bool { return d.Requirements.MinSlotPower > 0 }
 
 // Unavailable says in words why a node takes no work at all at this time, or
 // "". It is the one definition of "eligible": the price index holds exactly
@@ -96,8 +102,10 @@ func (n Node) Failures(d Demand) []string {
 	} else if req.Egress && !offer.Egress {
 		fail("needs a way to the internet, the node gives none to jobs")
 	}
-	if n.Power < req.MinPower {
-		fail("needs %d micro-E of proven power, the node has %d", req.MinPower, n.Power)
+	if slot, free := n.SlotPower(), n.FreePower(); slot < req.MinSlotPower {
+		fail("needs a slot with %s of proven power, a slot has %s", power.Format(req.MinSlotPower), power.Format(slot))
+	} else if free < req.MinSlotPower {
+		fail("needs %s of proven power, %s of %s are not promised yet", power.Format(req.MinSlotPower), power.Format(free), power.Format(n.Power))
 	}
 	if !req.MinStake.IsNil() && n.Stake.LT(req.MinStake) {
 		fail("needs %s%s of stake, the node has %s%s", req.MinStake, Denom, n.Stake, Denom)

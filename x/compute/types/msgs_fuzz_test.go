@@ -50,7 +50,7 @@ func validMsgs() []sdk.Msg {
 		&app, &update,
 		&types.MsgSubmitJob{
 			Customer: who(3), App: "ocr", Node: who(2), MaxSeconds: 60, MaxPrice: uemc(10_000), SpecDigest: digest, InputsDigest: digest, AccessKey: key,
-			Requirements: types.Requirements{MemoryBytes: 1, Gpus: 1, GpuModel: "H", Region: "DE", MinIsolation: 1, MinPower: 2, MinStake: math.NewInt(3), Egress: true},
+			Requirements: types.Requirements{MemoryBytes: 1, Gpus: 1, GpuModel: "H", Region: "DE", MinIsolation: 1, MinSlotPower: 2, MinStake: math.NewInt(3), Egress: true},
 		},
 		&types.MsgAcknowledgeJob{Node: who(2), Job: job, InputsReceived: true},
 		&types.MsgDeclineJob{Node: who(2), Job: job, Reason: "busy \"now\""},

@@ -174,6 +174,14 @@ func (n Node) FreeSlots() uint32 {
 	return n.Offer.Slots - n.ReservedSlots
 }
 
+// SlotPower is what one slot has of the node's proven power, in micro-E: each
+// slot has an equal share.
+func (n Node) SlotPower() uint64 { return n.Power / uint64(max(n.Offer.Slots, 1)) }
+
+// FreePower is what the node can still promise of its proven power, in
+// micro-E. Power may fall below what is promised; then nothing is free.
+func (n Node) FreePower() uint64 { return n.Power - min(n.Power, n.ReservedPower) }
+
 // OnlineUntil is when the node's last report runs out, in Unix seconds.
 func (n Node) OnlineUntil(p Params) int64 {
 	if n.ReportedAt == 0 {
