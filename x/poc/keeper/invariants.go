@@ -48,7 +48,7 @@ func (k *Keeper) checkMoney(ctx context.Context, w types.Window) error {
 	if owed.Add(claimed).GT(e.Minted) {
 		return fmt.Errorf("x/poc owes %s and paid %s of %s minted", owed, claimed, e.Minted)
 	}
-	if e.Minted.GT(e.Accounted) || e.Accounted.GT(math.NewInt(types.EmissionCap)) {
+	if e.Minted.GT(e.Accounted) || e.Accounted.GT(math.NewIntFromUint64(types.EmissionCap)) {
 		return fmt.Errorf("x/poc minted %s of %s accounted for, at most %d are ever", e.Minted, e.Accounted, types.EmissionCap)
 	}
 	return nil

@@ -138,7 +138,7 @@ func (q queryServer) Emission(ctx context.Context, _ *types.QueryEmissionRequest
 	}
 	number, period := types.PeriodAt(age)
 	return &types.QueryEmissionResponse{
-		Emission: e, Scheduled: types.Uemc(types.Scheduled(age)), Cap: types.Uemc(math.NewInt(types.EmissionCap)),
+		Emission: e, Scheduled: types.Uemc(types.Scheduled(age)), Cap: types.Uemc(math.NewIntFromUint64(types.EmissionCap)),
 		Period: uint32(number), PerDay: types.Uemc(math.NewIntFromUint64(period.PerDay)), Schedule: types.Schedule(),
 	}, nil
 }

@@ -344,7 +344,7 @@ func exactSchedule(seconds int64) *big.Rat {
 			break
 		}
 	}
-	if limit := new(big.Rat).SetInt64(types.EmissionCap); sum.Cmp(limit) > 0 {
+	if limit := new(big.Rat).SetUint64(types.EmissionCap); sum.Cmp(limit) > 0 {
 		return limit
 	}
 	return sum
