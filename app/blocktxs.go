@@ -14,17 +14,18 @@ import (
 	"github.com/edgematrix/emc/app/params"
 )
 
-// Keys of config.toml's section mempool, which the node's options hold, too.
+// Settings of config.toml that the application reads, too: how much CometBFT's
+// mempool holds.
 const (
-	mempoolSize  = "mempool.size"
-	mempoolBytes = "mempool.max_txs_bytes"
+	MempoolTxsKey   = "mempool.size"
+	MempoolBytesKey = "mempool.max_txs_bytes"
 )
 
 // setMempool puts the application's side of the mempool in the place of the SDK's
 // (app.toml's mempool.max-txs): that one would have every transaction's signature
 // verified twice more for each block.
 func (app *App) setMempool(appOpts servertypes.AppOptions) {
-	limits := mempool.Limits{Txs: cast.ToInt(appOpts.Get(mempoolSize)), Bytes: cast.ToInt64(appOpts.Get(mempoolBytes))}
+	limits := mempool.Limits{Txs: cast.ToInt(appOpts.Get(MempoolTxsKey)), Bytes: cast.ToInt64(appOpts.Get(MempoolBytesKey))}
 	if limits.Txs <= 0 {
 		limits.Txs = params.MempoolTxs
 	}
