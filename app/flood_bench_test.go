@@ -56,10 +56,11 @@ func crowd(b *testing.B, ofNodes bool) (*apptest.Chain, *mempool.Pool, []decoded
 func insert(b *testing.B, pool *mempool.Pool, txs []decoded) {
 	b.Helper()
 	for _, t := range txs {
-		if err := pool.Room(t.ctx, t.tx); err != nil {
+		ctx, err := pool.Room(t.ctx, t.tx)
+		if err != nil {
 			b.Fatal(err)
 		}
-		if err := pool.Insert(t.ctx, t.tx, sdkmempool.InsertOption{}); err != nil {
+		if err := pool.Insert(ctx, t.tx, sdkmempool.InsertOption{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -271,7 +271,7 @@ func TestPoolParallel(t *testing.T) {
 			for round := range 50 {
 				o := all[(worker*7+round*3)%len(all)]
 				own, _ := ctx.WithTxBytes(o.raw).CacheContext()
-				_ = pool.Room(own, o.tx)
+				own, _ = pool.Room(own, o.tx)
 				_ = pool.Insert(own, o.tx, sdkmempool.InsertOption{GasWanted: proofGas})
 				pool.Keep(own)
 				pool.Gas(o.raw)

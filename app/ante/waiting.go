@@ -15,8 +15,8 @@ import (
 
 // Pool is what the checks need of the mempool.
 type Pool interface {
-	// Room refuses a transaction that would be one too many.
-	Room(ctx sdk.Context, tx sdk.Tx) error
+	// Room refuses a transaction that would be one too many. The other checks go on with its context.
+	Room(ctx sdk.Context, tx sdk.Tx) (sdk.Context, error)
 	// Keep notes that a transaction waits on.
 	Keep(ctx sdk.Context)
 }
@@ -36,10 +36,11 @@ func (d poolDecorator) AnteHandle(ctx sdk.Context, tx sdk.Tx, simulate bool, nex
 		return next(ctx, tx, simulate)
 	}
 	if !ctx.IsReCheckTx() {
-		if err := d.pool.Room(ctx, tx); err != nil {
+		roomCtx, err := d.pool.Room(ctx, tx)
+		if err != nil {
 			return ctx, err
 		}
-		return next(ctx, tx, simulate)
+		return next(roomCtx, tx, simulate)
 	}
 	newCtx, err := next(ctx, tx, simulate)
 	if err == nil {

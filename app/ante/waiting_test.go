@@ -23,12 +23,12 @@ type asked struct {
 	full, senseless      bool
 }
 
-func (a *asked) Room(sdk.Context, sdk.Tx) error {
+func (a *asked) Room(ctx sdk.Context, _ sdk.Tx) (sdk.Context, error) {
 	a.room++
 	if a.full {
-		return errRefused
+		return ctx, errRefused
 	}
-	return nil
+	return ctx, nil
 }
 
 func (a *asked) Keep(sdk.Context) { a.kept++ }

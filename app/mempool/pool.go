@@ -87,19 +87,26 @@ func New(limits Limits, isNode func(context.Context, sdk.AccAddress) bool, encod
 // Room refuses a new transaction that would be one too many. It is asked before
 // the signatures are verified: a flood costs less so, and a sender's sequence in
 // the state of the checks is not moved by a transaction that is then refused.
-func (p *Pool) Room(ctx sdk.Context, tx sdk.Tx) error {
-	e := p.classify(ctx, tx)
+// The context that it returns tells Insert what was found out here.
+func (p *Pool) Room(ctx sdk.Context, tx sdk.Tx) (sdk.Context, error) {
+	found := p.classify(ctx, tx)
+	e := found
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.demote(&e)
-	return p.room(&e)
+	return ctx.WithValue(foundKey{}, found), p.room(&e)
 }
+
+type foundKey struct{}
 
 // Insert implements sdkmempool.Mempool. Baseapp calls it for what has passed all checks.
 func (p *Pool) Insert(ctx context.Context, tx sdk.Tx, option sdkmempool.InsertOption) error {
 	sdkCtx := sdk.UnwrapSDKContext(ctx)
 	id := ID(sha256.Sum256(sdkCtx.TxBytes()))
-	e := p.classify(sdkCtx, tx)
+	e, ok := sdkCtx.Value(foundKey{}).(entry)
+	if !ok {
+		e = p.classify(sdkCtx, tx)
+	}
 	e.Gas = gasOf(tx, option.GasWanted)
 	p.mu.Lock()
 	defer p.mu.Unlock()
