@@ -10,9 +10,11 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	sdkmempool "github.com/cosmos/cosmos-sdk/types/mempool"
 	"github.com/cosmos/cosmos-sdk/types/tx/signing"
+	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
 
 	"github.com/edgematrix/emc/app/apptest"
 	"github.com/edgematrix/emc/app/mempool"
+	"github.com/edgematrix/emc/pkg/amount"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
 
@@ -121,4 +123,33 @@ func BenchmarkPrepare(b *testing.B) {
 	c, pool, proofs := crowd(b, true)
 	insert(b, pool, proofs)
 	b.Run("proofs", func(b *testing.B) { run(b, c, nil) })
+}
+
+// BenchmarkRound is the whole way of transfers through one node but for
+// consensus and disk: they arrive, a block of them is proposed, checked and executed.
+func BenchmarkRound(b *testing.B) {
+	const block = 1_000
+	c := apptest.New(b, apptest.Options{})
+	from, to := c.Accounts[1], c.Accounts[2]
+	for b.Loop() {
+		b.StopTimer()
+		raws := make([][]byte, block)
+		for i := range raws {
+			raws[i] = c.Sign(from, signing.SignMode_SIGN_MODE_DIRECT, 90_000,
+				banktypes.NewMsgSend(from.Address, to.Address, sdk.NewCoins(sdk.NewInt64Coin(amount.BaseDenom, 1))))
+		}
+		b.StartTimer()
+		for _, raw := range raws {
+			res, err := c.CheckTx(&abci.RequestCheckTx{Tx: raw})
+			require.NoError(b, err)
+			require.Zero(b, res.Code, res.Log)
+		}
+		res, err := c.PrepareProposal(&abci.RequestPrepareProposal{Height: c.LastBlockHeight() + 1, Time: c.Time, MaxTxBytes: 2 << 20, Txs: raws, ProposerAddress: proposer})
+		require.NoError(b, err)
+		require.Len(b, res.Txs, block)
+		_, err = c.ProcessProposal(&abci.RequestProcessProposal{Height: c.LastBlockHeight() + 1, Time: c.Time, Txs: res.Txs, ProposerAddress: proposer, Hash: []byte("hash")})
+		require.NoError(b, err)
+		c.NextBlockBy(proposer, res.Txs...)
+	}
+	b.ReportMetric(float64(block)*float64(b.N)/b.Elapsed().Seconds(), "tx/s")
 }

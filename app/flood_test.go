@@ -168,10 +168,15 @@ func TestUrgent(t *testing.T) {
 		&computetypes.MsgReportStatus{Node: node.Address.String(), Accepting: true}, sendMsg(node, stranger))
 	arrive(t, c, status(c, stranger), commit(c, stranger), mixed)
 	require.Equal(t, 3, pool.Count(mempool.Ordinary))
-	for range 6 {
-		arrive(t, c, commit(c, c.Accounts[5]))
+	proofs := make([][]byte, 7)
+	for i := range proofs {
+		proofs[i] = commit(c, c.Accounts[5])
 	}
+	arrive(t, c, proofs[:6]...)
 	require.Equal(t, []int{4, 0, 5}, []int{pool.Count(mempool.Proof), pool.Count(mempool.Work), pool.Count(mempool.Ordinary)})
+	pool.Executed(c.LastBlockHeight(), proofs[:2])
+	arrive(t, c, proofs[6])
+	require.Equal(t, 3, pool.Count(mempool.Proof), "their places are free again")
 }
 
 // When ordinary transactions have filled their part of the mempool, another one
