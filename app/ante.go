@@ -36,6 +36,8 @@ func (app *App) AnteOptions() ante.Options {
 		Bank:      app.BankKeeper,
 		FeeGrants: app.FeeGrantKeeper,
 		IBC:       app.IBCKeeper,
+		Pool:      app.pool,
+		Proofs:    app.PocKeeper,
 		SignModes: app.txConfig.SignModeHandler(),
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/cosmos/cosmos-sdk/types/msgservice"
 	"github.com/cosmos/cosmos-sdk/version"
 
+	"github.com/edgematrix/emc/app/mempool"
 	"github.com/edgematrix/emc/app/params"
 	"github.com/edgematrix/emc/app/upgrades"
 )
@@ -52,6 +53,8 @@ type App struct {
 	basicManager      module.BasicManager
 	simulationManager *module.SimulationManager
 	configurator      module.Configurator
+
+	pool *mempool.Pool
 }
 
 // DefaultHome is where a node keeps its files when no --home is given.
@@ -96,6 +99,7 @@ func New(
 	}
 	app.setExecutor(appOpts)
 	app.setKeepers(appOpts, logger)
+	app.setMempool(appOpts)
 	app.setModules()
 	app.setServices()
 

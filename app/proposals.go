@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 
@@ -13,7 +12,6 @@ import (
 
 	"cosmossdk.io/log/v2"
 
-	"github.com/cosmos/cosmos-sdk/baseapp"
 	"github.com/cosmos/cosmos-sdk/client/flags"
 	servertypes "github.com/cosmos/cosmos-sdk/server/types"
 	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
@@ -31,66 +29,31 @@ const wireOverhead = 8
 
 // setProposals installs the handlers that add and check the contribution.
 func (app *App) setProposals(appOpts servertypes.AppOptions, logger log.Logger) {
-	standard := baseapp.NewDefaultProposalHandler(app.Mempool(), app)
-	prepare, process := standard.PrepareProposalHandler(), standard.ProcessProposalHandler()
 	key := app.loadBeaconKey(cast.ToString(appOpts.Get(flags.FlagHome)), logger)
 
 	app.SetPrepareProposal(func(ctx sdk.Context, req *abci.RequestPrepareProposal) (*abci.ResponsePrepareProposal, error) {
 		contribution := app.contribution(ctx, key, req)
 		if contribution == nil || req.MaxTxBytes < int64(len(contribution)+wireOverhead) {
-			return prepare(ctx, req)
+			return &abci.ResponsePrepareProposal{Txs: app.selectTxs(ctx, req.Txs, req.MaxTxBytes)}, nil
 		}
-		rest := *req
-		rest.MaxTxBytes -= int64(len(contribution) + wireOverhead)
-		res, err := prepare(ctx, &rest)
-		if err == nil {
-			res.Txs = append([][]byte{contribution}, res.Txs...)
-		}
-		return res, err
+		txs := app.selectTxs(ctx, req.Txs, req.MaxTxBytes-int64(len(contribution)+wireOverhead))
+		return &abci.ResponsePrepareProposal{Txs: append([][]byte{contribution}, txs...)}, nil
 	})
 	app.SetProcessProposal(func(ctx sdk.Context, req *abci.RequestProcessProposal) (*abci.ResponseProcessProposal, error) {
-		first := firstTx(req.Txs)
-		rest := *req
+		first, txs := firstTx(req.Txs), req.Txs
 		if _, ok := beacon.ParseContribution(first); ok {
-			rest.Txs = req.Txs[1:]
+			txs = txs[1:]
 		}
 		err := app.PocKeeper.CheckProposal(ctx, req.ProposerAddress, req.Height, first)
 		if err == nil {
-			err = app.checkTxs(ctx, rest.Txs)
+			err = app.checkTxs(ctx, txs)
 		}
 		if err != nil {
 			ctx.Logger().Error("a proposal is refused", "height", req.Height, "error", err)
 			return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_REJECT}, nil
 		}
-		return process(ctx, &rest)
+		return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_ACCEPT}, nil
 	})
-}
-
-// checkTxs refuses a block that the two executors would not treat alike: one with
-// bytes that are no transaction, or with more gas than a block may have.
-func (app *App) checkTxs(ctx sdk.Context, txs [][]byte) error {
-	var limit, gas uint64
-	if b := ctx.ConsensusParams().Block; b != nil && b.MaxGas > 0 {
-		limit = uint64(b.MaxGas)
-	}
-	for i, raw := range txs {
-		tx, err := app.txConfig.TxDecoder()(raw)
-		if err != nil {
-			return fmt.Errorf("transaction %d: %w", i, err)
-		}
-		fee, ok := tx.(sdk.FeeTx)
-		if !ok {
-			return fmt.Errorf("transaction %d has no gas limit", i)
-		}
-		if limit == 0 {
-			continue
-		}
-		if fee.GetGas() > limit-gas {
-			return fmt.Errorf("transactions up to %d want more than the block's %d gas", i, limit)
-		}
-		gas += fee.GetGas()
-	}
-	return nil
 }
 
 // contributionRunner leaves the contribution out of what is executed.
@@ -108,8 +71,10 @@ func (r contributionRunner) Run(ctx context.Context, ms storetypes.MultiStore, t
 	return append([]*abci.ExecTxResult{{Log: "the proposer's contribution to the beacon"}}, results...), err
 }
 
-// PreBlocker makes the block's beacon before anything may ask for it.
+// PreBlocker makes the block's beacon before anything may ask for it. What the
+// block holds waits no longer.
 func (app *App) PreBlocker(ctx sdk.Context, req *abci.RequestFinalizeBlock) (*sdk.ResponsePreBlock, error) {
+	app.pool.Executed(req.Height, req.Txs)
 	res, err := app.moduleManager.PreBlock(ctx)
 	if err != nil {
 		return nil, err

@@ -27,6 +27,8 @@ type Options struct {
 	FeeGrants ante.FeegrantKeeper
 	IBC       *ibckeeper.Keeper
 	SignModes *txsigning.HandlerMap
+	Pool      Pool
+	Proofs    ProofChecker
 	// FeesAtOnce credits the fee collector in every transaction. Only the
 	// simulator needs it: it delivers transactions after the end of the block
 	// that they belong to, when the block's fees have been credited already.
@@ -35,7 +37,7 @@ type Options struct {
 
 // New returns the chain's ante handler. It errors when a keeper is missing.
 func New(o Options) (sdk.AnteHandler, error) {
-	if o.Accounts == nil || o.Bank == nil || o.FeeGrants == nil || o.IBC == nil || o.SignModes == nil {
+	if o.Accounts == nil || o.Bank == nil || o.FeeGrants == nil || o.IBC == nil || o.SignModes == nil || o.Pool == nil || o.Proofs == nil {
 		return nil, errors.New("ante: every keeper is required")
 	}
 	var bank authtypes.BankKeeper = virtualFees{o.Bank}
@@ -44,6 +46,7 @@ func New(o Options) (sdk.AnteHandler, error) {
 	}
 	return sdk.ChainAnteDecorators(
 		ante.NewSetUpContextDecorator(), // first: it owns the gas meter and recovers from running out of gas
+		poolDecorator{o.Pool},           // before everything that takes time, or moves a sequence
 		ante.NewExtensionOptionsDecorator(nil),
 		ante.NewValidateBasicDecorator(),
 		ante.NewTxTimeoutHeightDecorator(),
@@ -54,6 +57,7 @@ func New(o Options) (sdk.AnteHandler, error) {
 		ante.NewValidateSigCountDecorator(o.Accounts),
 		ante.NewSigGasConsumeDecorator(o.Accounts, ante.DefaultSigVerificationGasConsumer),
 		ante.NewSigVerificationDecorator(o.Accounts, o.SignModes),
+		proofDecorator{o.Proofs}, // after the signatures: nobody asks in another's name
 		ante.NewIncrementSequenceDecorator(o.Accounts),
 		ibcante.NewRedundantRelayDecorator(o.IBC), // a relayer pays nothing for a packet that another delivered first
 	), nil

@@ -181,6 +181,21 @@ func (c *Chain) block(d time.Duration, proposer []byte, txs [][]byte) *abci.Resp
 	return response
 }
 
+// Check hands a transaction to the node, as CometBFT does when it receives one.
+func (c *Chain) Check(tx []byte) *abci.ResponseCheckTx { return c.check(tx, abci.CheckTxType_New) }
+
+// Recheck checks a waiting transaction anew, as CometBFT does after each block.
+func (c *Chain) Recheck(tx []byte) *abci.ResponseCheckTx {
+	return c.check(tx, abci.CheckTxType_Recheck)
+}
+
+func (c *Chain) check(tx []byte, kind abci.CheckTxType) *abci.ResponseCheckTx {
+	c.t.Helper()
+	response, err := c.CheckTx(&abci.RequestCheckTx{Tx: tx, Type: kind})
+	require.NoError(c.t, err)
+	return response
+}
+
 // Context reads the last committed state; what is written to it is lost.
 func (c *Chain) Context() sdk.Context { return c.NewContext(true).WithBlockTime(c.Time) }
 
@@ -217,4 +232,11 @@ func (c *Chain) Deliver(from *Account, msgs ...sdk.Msg) *abci.ExecTxResult {
 	response := c.NextBlock(c.Sign(from, signing.SignMode_SIGN_MODE_DIRECT, 1_000_000, msgs...))
 	require.Equal(c.t, abci.CodeTypeOK, response.TxResults[0].Code, response.TxResults[0].Log)
 	return response.TxResults[0]
+}
+
+// SignAgain signs with the sequence number of the account's last transaction.
+func (c *Chain) SignAgain(from *Account, mode signing.SignMode, gas uint64, msgs ...sdk.Msg) []byte {
+	c.t.Helper()
+	from.nonce--
+	return c.Sign(from, mode, gas, msgs...)
 }

@@ -48,6 +48,11 @@ const (
 	BlockMaxGas = 100_000_000
 	// BlockMaxBytes bounds the size of one block.
 	BlockMaxBytes = 2 << 20
+	// MempoolTxs is how many transactions wait at a node before it refuses more,
+	// where its config.toml says nothing else.
+	MempoolTxs = 20_000
+	// MempoolBytes is how many bytes of them.
+	MempoolBytes = 256 << 20
 	// QueryGasLimit bounds the work of one query, so that a stranger cannot
 	// keep a public node busy with one request.
 	QueryGasLimit = 50_000_000

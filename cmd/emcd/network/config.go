@@ -22,9 +22,9 @@ import (
 func CometConfig() *cmtcfg.Config {
 	cfg := cmtcfg.DefaultConfig()
 	cfg.Consensus.TimeoutCommit = time.Second
-	cfg.Mempool.Size = 20_000
-	cfg.Mempool.CacheSize = 40_000
-	cfg.Mempool.MaxTxsBytes = 256 << 20
+	cfg.Mempool.Size = params.MempoolTxs
+	cfg.Mempool.CacheSize = 2 * params.MempoolTxs
+	cfg.Mempool.MaxTxsBytes = params.MempoolBytes
 	cfg.Mempool.MaxTxBytes = 1 << 20
 	return cfg
 }
