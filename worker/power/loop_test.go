@@ -149,6 +149,15 @@ func TestWindowSeenTooLate(t *testing.T) {
 	require.Zero(t, w.programs.freezes)
 }
 
+func TestWindowsOfANodeThatCatchesUp(t *testing.T) {
+	w := newWorld(t)
+	w.began = w.began.Add(-time.Hour)
+	w.until(w.start(), end)
+	require.Empty(t, w.order)
+	require.Zero(t, w.programs.freezes)
+	require.Contains(t, w.log.String(), "catching up")
+}
+
 // brittle opens nothing that can be verified.
 type brittle struct{ honest }
 

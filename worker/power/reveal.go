@@ -76,10 +76,11 @@ func (l *Loop) drawn(ctx context.Context, w poctypes.Window) (poctypes.QueryProo
 		return nothing, proof.Commitment{}, nil
 	}
 	found, err := l.cfg.Chain.Proof(ctx, l.cfg.Address.String())
-	if err != nil && !errors.Is(err, chainclient.ErrNotFound) {
+	missing := errors.Is(err, chainclient.ErrNotFound)
+	if err != nil && !missing {
 		return nothing, proof.Commitment{}, err
 	}
-	if err != nil || found.Commit.Window != w.Height {
+	if missing || found.Commit.Window != w.Height {
 		l.once(topic, "proof: no commitment of this node reached the chain in time; the window counts as missed", "window", w.Height)
 		return nothing, proof.Commitment{}, nil
 	}

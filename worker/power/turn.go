@@ -12,6 +12,10 @@ import (
 	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
+// staleAfter is how old a block may be whose window is worked on: one that a node
+// reads while it catches up closed long ago. Clocks are seldom as wrong as that.
+const staleAfter = 10 * time.Minute
+
 // turn is the work of one window.
 type turn struct {
 	height int64
@@ -45,6 +49,12 @@ func (l *Loop) open(ctx context.Context, head chainclient.Head, w poctypes.Windo
 		l.turn, l.opened = nil, nil
 		if head.Height > last {
 			l.say(fmt.Sprintf("window %d closes; it was seen too late", w.Height))
+			return nil
+		}
+		if age := l.cfg.Now().Sub(head.Time); age > staleAfter {
+			l.once("stale", "proof: the newest block is old; the chain's node is catching up, or this machine's clock is wrong, and nothing is proved until then",
+				"minutes", int(age.Minutes()))
+			l.say("waiting for the chain's node to catch up")
 			return nil
 		}
 		if err := l.begin(ctx, w); err != nil || l.turn == nil {

@@ -40,6 +40,7 @@ type world struct {
 	node   computetypes.Node
 	params poctypes.Params
 
+	began    time.Time
 	height   int64
 	windows  map[int64]*poctypes.Window
 	newest   int64
@@ -100,7 +101,7 @@ func newWorld(t *testing.T) *world {
 	p := poctypes.DefaultParams()
 	p.WindowBlocks, p.RevealBlocks, p.SuspectSamples = uint64(blocks), 8, 20
 	w := &world{
-		t: t, dir: filepath.Join(t.TempDir(), "proof"), key: key, params: p, height: opens - 2, windows: map[int64]*poctypes.Window{}, drawn: true,
+		t: t, dir: filepath.Join(t.TempDir(), "proof"), key: key, params: p, began: time.Now(), height: opens - 2, windows: map[int64]*poctypes.Window{}, drawn: true,
 		lost: map[string]bool{}, keys: map[string]sdk.Msg{}, included: map[string]bool{}, programs: &programs{},
 	}
 	w.node = computetypes.Node{Address: w.address().String(), Operator: "emc1operator", Role: computetypes.ROLE_COMPUTING}
@@ -209,7 +210,7 @@ func (w *world) block() chainclient.Head {
 	return chainclient.Head{ChainID: "emc-1", Height: w.height, Time: w.time()}
 }
 
-func (w *world) time() time.Time { return time.Unix(1_000_000+w.height, 0) }
+func (w *world) time() time.Time { return w.began.Add(time.Duration(w.height-opens) * time.Second) }
 
 func (w *world) include(key string, window *poctypes.Window) {
 	switch m := w.keys[key].(type) {

@@ -32,7 +32,7 @@ func (r *Runtime) supervise(ctx context.Context, t runtime.Task, s scratch, dead
 	defer cancel()
 	leave, err := r.freezer.gate.Enter(limited)
 	if err != nil && ctx.Err() != nil {
-		return ending{result: killedResult()}, nil //nolint:nilerr // to be cancelled is no error
+		return ending{result: killedResult()}, nil
 	}
 	if err != nil {
 		return ending{result: deadlineResult(t.Limits)}, nil
