@@ -9,6 +9,7 @@ import (
 
 	"github.com/edgematrix/emc/pkg/proof"
 	"github.com/edgematrix/emc/pkg/proof/kernel"
+	"github.com/edgematrix/emc/pkg/proof/prover"
 	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
@@ -18,6 +19,8 @@ func TestPlan(t *testing.T) {
 	half := rulesOf(local)
 	require.Equal(t, 3600*time.Millisecond, half.half)
 	require.Equal(t, uint32(32), half.samples)
+	memory, err := prover.Footprint(prover.Config{Threads: 1, Memory: 1}, 10)
+	require.NoError(t, err)
 	// speed is in rounds of n = 1024 a second.
 	for name, row := range map[string]struct {
 		speed   float64
@@ -28,14 +31,14 @@ func TestPlan(t *testing.T) {
 		rounds  uint64
 		fails   string
 	}{
-		"fast":                                  {speed: 1e6, threads: 1, want: suited(), rounds: proof.MaxRounds},
+		"fast":                                  {speed: 1e6, threads: 1, want: prover.Suited(kernel.Best()), rounds: proof.MaxRounds},
 		"too slow for what suits its kernel":    {speed: 10, threads: 1, want: 10, rounds: proof.MaxRounds},
 		"too slow for all samples":              {speed: 5, threads: 1, want: 10, rounds: 18},
 		"teams compute whole rounds":            {speed: 5, threads: 32, want: 10, rounds: 16},
 		"too slow for one":                      {speed: 0.1, threads: 1, fails: "cannot prove"},
 		"a size is asked for":                   {speed: 1e6, threads: 1, logN: 12, want: 12, rounds: proof.MaxRounds},
 		"a size is asked for that is too large": {speed: 64, threads: 1, logN: 12, want: 12, rounds: 3},
-		"little memory":                         {speed: 1e6, threads: 1, memory: 12 << 20, want: 11, rounds: proof.MaxRounds},
+		"little memory":                         {speed: 1e6, threads: 1, memory: memory, want: 10, rounds: proof.MaxRounds},
 		"less memory than any size needs":       {speed: 1e6, threads: 1, memory: 1 << 10, fails: "proof.memory"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -49,16 +52,11 @@ func TestPlan(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			require.LessOrEqual(t, p.logN, row.want)
-			if name != "fast" && name != "little memory" {
-				require.Equal(t, row.want, p.logN)
-			}
+			require.Equal(t, row.want, p.logN)
 			require.Equal(t, row.rounds, p.rounds)
 		})
 	}
 }
-
-func suited() uint8 { return proof.MaxLogN }
 
 func TestMeasure(t *testing.T) {
 	c := Config{Threads: 2, LogN: 10}.withDefaults()
