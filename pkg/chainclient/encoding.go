@@ -18,6 +18,7 @@ import (
 
 	"github.com/edgematrix/emc/pkg/bech32"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 // Encoding holds the codecs for the messages and accounts that a worker and its
@@ -45,6 +46,7 @@ func NewEncoding() (Encoding, error) {
 	banktypes.RegisterInterfaces(registry)
 	feegrant.RegisterInterfaces(registry)
 	computetypes.RegisterInterfaces(registry)
+	poctypes.RegisterInterfaces(registry)
 	cdc := codec.NewProtoCodec(registry)
 	return Encoding{Registry: registry, Codec: cdc, TxConfig: authtx.NewTxConfig(cdc, authtx.DefaultSignModes)}, nil
 }

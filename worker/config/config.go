@@ -18,6 +18,7 @@ import (
 
 	"github.com/edgematrix/emc/pkg/amount"
 	_ "github.com/edgematrix/emc/pkg/bech32" // addresses below are read with EMC's prefix
+	"github.com/edgematrix/emc/pkg/proof"
 	"github.com/edgematrix/emc/worker/runtime"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
@@ -29,6 +30,7 @@ type Config struct {
 	Network Network `koanf:"network"`
 	Storage Storage `koanf:"storage"`
 	Docker  Docker  `koanf:"docker"`
+	Proof   Proof   `koanf:"proof"`
 	Log     Log     `koanf:"log"`
 	Metrics Metrics `koanf:"metrics"`
 }
@@ -84,6 +86,18 @@ type Docker struct {
 	Egress bool `koanf:"egress"`
 }
 
+// Proof says how the node proves its computing power.
+type Proof struct {
+	// Enabled is on; without it the node has no power E and earns no emission.
+	Enabled bool `koanf:"enabled"`
+	// Threads is how many cores prove; 0 is all.
+	Threads int `koanf:"threads"`
+	// Memory bounds what the prover allocates, such as 1GiB.
+	Memory string `koanf:"memory"`
+	// Log2N is the logarithm of the matrices' size; 0 is what suits this machine.
+	Log2N int `koanf:"log2_n"`
+}
+
 // Log says how the daemon speaks.
 type Log struct {
 	Level  string `koanf:"level"`
@@ -106,9 +120,13 @@ func Default() Config {
 			RetainOutputs: 7 * 24 * time.Hour, RetainAccepted: time.Hour, RetainLogs: 30 * 24 * time.Hour,
 		},
 		Docker: Docker{ImageBytes: "16GiB"},
+		Proof:  Proof{Enabled: true, Memory: "1GiB"},
 		Log:    Log{Level: "info", Format: "text"},
 	}
 }
+
+// maxThreads is more than any machine has.
+const maxThreads = 4096
 
 // ChainIDPattern is the form of a chain id.
 var chainIDPattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,49}$`)
@@ -147,6 +165,7 @@ func (c Config) Validate() error {
 		}
 	}
 	errs = append(errs, c.Docker.validate()...)
+	errs = append(errs, c.Proof.validate()...)
 	errs = append(errs, c.Network.validate()...)
 	errs = append(errs, c.Storage.validate()...)
 	switch c.Log.Level {
@@ -210,6 +229,20 @@ func (d Docker) validate() []error {
 	}
 	if strings.ContainsAny(d.Runtime, " /\"\t\n") {
 		errs = append(errs, fmt.Errorf("docker.runtime: %q is not the name of a runtime, such as runsc", d.Runtime))
+	}
+	return errs
+}
+
+func (p Proof) validate() []error {
+	var errs []error
+	if p.Threads < 0 || p.Threads > maxThreads {
+		errs = append(errs, fmt.Errorf("proof.threads: %d is not between 1 and %d, or 0 for all cores", p.Threads, maxThreads))
+	}
+	if _, err := ParseBytes(p.Memory); err != nil {
+		errs = append(errs, fmt.Errorf("proof.memory: %w", err))
+	}
+	if p.Log2N != 0 && (p.Log2N < proof.MinLogN || p.Log2N > proof.MaxLogN) {
+		errs = append(errs, fmt.Errorf("proof.log2_n: %d is not between %d and %d, or 0 for what suits this machine", p.Log2N, proof.MinLogN, proof.MaxLogN))
 	}
 	return errs
 }

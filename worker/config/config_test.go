@@ -21,6 +21,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	want.Offer.Apps, want.Offer.Region, want.Network.Announce = []string{"charlm", "hello"}, "DE", []string{"/ip4/203.0.113.7/tcp/4600"}
 	want.Storage.RetainAccepted = 90 * time.Second
 	want.Docker = Docker{Enable: true, Host: "unix:///run/docker.sock", Runtime: "runsc", ImageBytes: "1GiB", Egress: true}
+	want.Proof = Proof{Threads: 3, Memory: "256MiB", Log2N: 11}
 	require.NoError(t, Write(path, want))
 	got, err := Load(path, nil)
 	require.NoError(t, err)
@@ -79,6 +80,9 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		{"remote engine", func(c *Config) { c.Docker.Host = "tcp://10.0.0.1:2375" }, "docker.host"},
 		{"images", func(c *Config) { c.Docker.ImageBytes = "0" }, "docker.image_bytes"},
 		{"oci runtime", func(c *Config) { c.Docker.Runtime = "run sc" }, "docker.runtime"},
+		{"threads", func(c *Config) { c.Proof.Threads = -1 }, "proof.threads"},
+		{"memory of proofs", func(c *Config) { c.Proof.Memory = "1GB" }, "proof.memory"},
+		{"size of matrices", func(c *Config) { c.Proof.Log2N = 9 }, "proof.log2_n"},
 		{"retention", func(c *Config) { c.Storage.RetainLogs = -1 }, "storage.retain_logs"},
 		{"level", func(c *Config) { c.Log.Level = "loud" }, "log.level"},
 		{"format", func(c *Config) { c.Log.Format = "xml" }, "log.format"},

@@ -71,6 +71,17 @@ image_bytes = {{text .Docker.ImageBytes}}
 # is done from your address.
 egress = {{.Docker.Egress}}
 
+[proof]
+# enabled: prove this node's computing power E in the network's windows, some seconds each time. Jobs are held still
+# meanwhile. Without it the node has no power and earns no emission. docs/power.md says more.
+enabled = {{.Proof.Enabled}}
+# threads: how many cores prove. 0: all.
+threads = {{.Proof.Threads}}
+# memory: what the prover allocates at most.
+memory = {{text .Proof.Memory}}
+# log2_n: the matrices are n x n, n = 2^log2_n, 10 to 14. 0: what suits this machine.
+log2_n = {{.Proof.Log2N}}
+
 [log]
 # level: debug, info, warn or error. format: text or json.
 level = {{text .Log.Level}}

@@ -20,6 +20,7 @@ import (
 	"github.com/edgematrix/emc/worker/identity"
 	"github.com/edgematrix/emc/worker/jobstore"
 	"github.com/edgematrix/emc/worker/outbox"
+	"github.com/edgematrix/emc/worker/power"
 	"github.com/edgematrix/emc/worker/reconcile"
 	"github.com/edgematrix/emc/worker/runtime"
 	"github.com/edgematrix/emc/worker/spool"
@@ -57,6 +58,7 @@ type Daemon struct {
 	outbox   *outbox.Outbox
 	store    *jobstore.Store
 	loop     *reconcile.Loop
+	power    *power.Loop // nil when the node does not prove
 	host     host.Host
 	earnings *earnings
 	metrics  *metrics
@@ -70,7 +72,7 @@ type Daemon struct {
 }
 
 // Run serves until ctx ends. It starts in this order: the lock of the home, the
-// spool and the store, the host that customers reach, then everything that
+// thawing of what a killed worker left frozen, the spool and the store, the host that customers reach, then everything that
 // runs. It ends in the reverse order, waits for every goroutine, and joins the
 // errors.
 func Run(ctx context.Context, o Options) (err error) {
@@ -83,6 +85,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	defer unlock()
 	d := &Daemon{opts: o, log: o.Logger, node: o.Identity.Address(), chain: o.Chain}
+	d.thawLeftovers(ctx)
 	if _, err := d.chain.CheckChain(ctx); errors.Is(err, chainclient.ErrWrongChain) {
 		return err
 	} else if err != nil {
@@ -125,13 +128,16 @@ func (d *Daemon) open(ctx context.Context) error {
 	d.metrics = newMetrics(d)
 	d.outbox = outbox.New(outbox.Config{
 		Chain: d.chain, Spool: d.queue, Signer: o.Identity.Signer(), Granter: d.granter,
-		GasAdjustment: o.Config.Chain.GasAdjustment, Logger: d.log, Sent: d.sent,
+		GasAdjustment: o.Config.Chain.GasAdjustment, Logger: d.log, Sent: d.sent, Later: d.later,
 	})
 	d.loop = reconcile.New(reconcile.Config{
 		Node: d.node, ChainID: o.Config.Chain.ID, Chain: d.chain, Store: d.store, Queue: queue{d},
 		Runtimes: o.Runtimes, Isolation: o.Isolation, Egress: o.Config.Docker.Egress, Rules: d.rules, Slots: d.slots, SlotMemory: d.slotMemory, SlotCPUs: d.slotCPUs, Now: d.now,
-		Logger: d.log, Ended: d.metrics.ended, Closed: d.closed,
+		Logger: d.log, Ended: d.metrics.ended, Closed: d.closed, Hold: d.proving,
 	})
+	if d.power, err = d.newPower(); err != nil {
+		return err
+	}
 	key, err := o.Identity.HostKey()
 	if err != nil {
 		return err
@@ -152,6 +158,9 @@ func (d *Daemon) serve(ctx context.Context) error {
 	})
 	g.Go(func() error { return d.outbox.Run(ctx) })
 	g.Go(func() error { return d.loop.Run(ctx) })
+	if d.power != nil {
+		g.Go(func() error { return d.power.Run(ctx) })
+	}
 	g.Go(func() error {
 		cfg := transfer.DefaultServerConfig()
 		cfg.Logger = d.log

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/edgematrix/emc/pkg/chainclient"
+	"github.com/edgematrix/emc/worker/power"
 	"github.com/edgematrix/emc/worker/runtime"
 )
 
@@ -68,7 +69,34 @@ func newMetrics(d *Daemon) *metrics {
 			return f
 		}),
 	)
+	m.registerPower(d, space)
 	return m
+}
+
+// registerPower adds what the chain says of the node's power, as it was last read.
+func (m *metrics) registerPower(d *Daemon, space string) {
+	gauge := func(name, help string, labels prometheus.Labels, value func(power.Status) float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: space, Name: name, Help: help, ConstLabels: labels},
+			func() float64 { return value(d.powerStatus()) })
+	}
+	windows := func(result string, value func(power.Status) float64) prometheus.Collector {
+		return gauge("windows", "Windows of the proof of computing by their result; of the missed ones, those that count at present.",
+			prometheus.Labels{"result": result}, value)
+	}
+	m.registry.MustRegister(
+		gauge("power_micro_e", "Market power, which limits what the node may sell, in micro-E.", nil, func(s power.Status) float64 { return float64(s.Market) }),
+		gauge("power_proven_micro_e", "Power of the last proof, in micro-E.", nil, func(s power.Status) float64 { return float64(s.Proven) }),
+		windows("proved", func(s power.Status) float64 { return float64(s.Proved) }),
+		windows("missed", func(s power.Status) float64 { return float64(s.Missed) }),
+		windows("silent", func(s power.Status) float64 { return float64(s.Silent) }),
+		windows("wrong", func(s power.Status) float64 { return float64(s.Wrong) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: space, Name: "frozen_seconds_total", Help: "Time in which jobs were held still, in seconds."},
+			func() float64 { return d.powerStatus().Frozen.Seconds() }),
+		gauge("rewards_claimable_uemc", "What the operator can claim, in uemc.", nil, func(s power.Status) float64 {
+			f, _ := s.Claimable.BigInt().Float64()
+			return f
+		}),
+	)
 }
 
 func (m *metrics) ended(r runtime.Result) {

@@ -57,6 +57,7 @@ func (d *Daemon) onBlock(ctx context.Context, h chainclient.Head) {
 	d.mu.Lock()
 	d.state = s
 	d.mu.Unlock()
+	d.tellPower(h) // first: a window's end is a matter of one block
 	if s.rulesAt.IsZero() {
 		return // nothing can be judged without the rules
 	}
@@ -127,5 +128,11 @@ type queue struct{ d *Daemon }
 func (q queue) Put(key string, msg sdk.Msg) (bool, error) { return q.d.queue.Put(key, msg) }
 func (q queue) Wake()                                     { q.d.outbox.Wake() }
 func (q queue) Waiting() (map[string]bool, error)         { return q.d.queue.Waiting() }
-func (d *Daemon) sent(in chainclient.Included)            { d.metrics.sent(in); d.loop.Wake() }
-func dropped(why string) outbox.Outcome                   { return outbox.Outcome{Dropped: why} }
+
+// urgent is the outbox as the proof loop sees it.
+type urgent struct{ queue }
+
+func (u urgent) Wake() { u.d.outbox.Urge() }
+
+func (d *Daemon) sent(in chainclient.Included) { d.metrics.sent(in); d.loop.Wake() }
+func dropped(why string) outbox.Outcome        { return outbox.Outcome{Dropped: why} }

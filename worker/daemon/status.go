@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/edgematrix/emc/pkg/transfer"
+	"github.com/edgematrix/emc/worker/power"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
 
@@ -25,6 +26,7 @@ type Status struct {
 	Flight  *FlightStatus          `json:"in_flight,omitempty"`
 	Last    []DoneMessage          `json:"last"`
 	Earned  Earned                 `json:"earned"`
+	Power   power.Status           `json:"power"`
 }
 
 // StoredJob is a job of which something is kept.
@@ -69,7 +71,7 @@ func (d *Daemon) Status() (Status, error) {
 	d.mu.Unlock()
 	out := Status{
 		Node: d.node, ChainID: d.opts.Config.Chain.ID, Height: s.head.Height, BlockTime: s.head.Time, Ready: ready && s.known,
-		Draining: d.opts.Home.Draining(), Endpoints: d.endpoints(), Running: d.loop.Running(), Earned: d.earnings.earned(),
+		Draining: d.opts.Home.Draining(), Endpoints: d.endpoints(), Running: d.loop.Running(), Earned: d.earnings.earned(), Power: d.powerStatus(),
 		Jobs: []StoredJob{}, Waiting: []WaitingMessage{}, Last: []DoneMessage{},
 	}
 	if s.known {

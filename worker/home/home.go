@@ -7,6 +7,7 @@
 //	control.sock     the running daemon's ear
 //	spool.db         messages on their way to the chain
 //	earnings.jsonl   one line for each job that was paid
+//	proof/           what the last proof of computing needs to be revealed
 //	store/           jobs and apps (worker/jobstore)
 //	cache/wasm/      compiled code
 package home
@@ -56,6 +57,9 @@ func (h Home) Spool() string { return h.file("spool.db") }
 
 // Earnings has a line for each job that was paid.
 func (h Home) Earnings() string { return h.file("earnings.jsonl") }
+
+// Proof keeps what the last proof of computing needs to be revealed.
+func (h Home) Proof() string { return h.file("proof") }
 
 // Store holds the jobs and their data.
 func (h Home) Store() string { return h.file("store") }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/edgematrix/emc/worker/identity"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 // FeePeriod is how often the cap of the fee grant begins anew.
@@ -36,8 +38,9 @@ type Registration struct {
 type Present struct {
 	// Node is nil before the registration.
 	Node *computetypes.Node
-	// Granted is set when the fee grant is there.
-	Granted bool
+	// Granted is set when the fee grant is there, and Covers when it is one for
+	// all messages that a worker sends today.
+	Granted, Covers bool
 }
 
 // ErrForeign says that somebody else has registered the node's key.
@@ -72,10 +75,14 @@ func (r Registration) Messages(now Present) ([]sdk.Msg, error) {
 		}
 		missing.Amount = missing.Amount.Sub(now.Node.Stake)
 	}
-	if !now.Granted {
+	if !now.Granted || !now.Covers {
 		grant, err := r.grant()
 		if err != nil {
 			return nil, err
+		}
+		if now.Granted { // the chain takes no second one beside it
+			revoke := feegrant.NewMsgRevokeAllowance(r.Operator, sdk.AccAddress(r.Node.Signer().PubKey().Address()))
+			out = append(out, &revoke)
 		}
 		out = append(out, grant)
 	}
@@ -83,6 +90,26 @@ func (r Registration) Messages(now Present) ([]sdk.Msg, error) {
 		out = append(out, &computetypes.MsgStake{Operator: operator, Node: node, Amount: missing})
 	}
 	return out, nil
+}
+
+// Messages are all that a worker sends: the fee grant is limited to them.
+func Messages() []string {
+	return slices.Concat(computetypes.WorkerMessages(), poctypes.WorkerMessages())
+}
+
+// Covers tells whether a fee grant pays for every message that a worker sends:
+// one of an older version may know fewer.
+func Covers(allowance feegrant.FeeAllowanceI) bool {
+	limited, ok := allowance.(*feegrant.AllowedMsgAllowance)
+	if !ok {
+		return true // it pays for anything
+	}
+	for _, m := range Messages() {
+		if !slices.Contains(limited.AllowedMessages, m) {
+			return false
+		}
+	}
+	return true
 }
 
 // grant lets the node pay for its own messages and nothing else, up to a cap a
@@ -94,7 +121,7 @@ func (r Registration) grant() (sdk.Msg, error) {
 	if err := periodic.ValidateBasic(); err != nil {
 		return nil, fmt.Errorf("fee cap %s: %w", r.FeeCap, err)
 	}
-	allowed, err := feegrant.NewAllowedMsgAllowance(periodic, computetypes.WorkerMessages())
+	allowed, err := feegrant.NewAllowedMsgAllowance(periodic, Messages())
 	if err != nil {
 		return nil, err
 	}

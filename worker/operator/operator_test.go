@@ -54,11 +54,12 @@ func TestOnlyWhatIsMissingIsSent(t *testing.T) {
 		want []string
 	}{
 		{"nothing yet", Present{}, []string{register, grant, stake}},
-		{"all there", Present{Node: present(func(*computetypes.Node) {}), Granted: true}, []string{}},
+		{"all there", Present{Node: present(func(*computetypes.Node) {}), Granted: true, Covers: true}, []string{}},
 		{"grant gone", Present{Node: present(func(*computetypes.Node) {})}, []string{grant}},
-		{"another price", Present{Node: present(func(n *computetypes.Node) { n.Offer.SlotHourPrice = uemc(2) }), Granted: true}, []string{update}},
-		{"too little stake", Present{Node: present(func(n *computetypes.Node) { n.Stake = math.NewInt(4_000_000) }), Granted: true}, []string{stake}},
-		{"more stake than asked for", Present{Node: present(func(n *computetypes.Node) { n.Stake = math.NewInt(40_000_000) }), Granted: true}, []string{}},
+		{"grant of an older worker", Present{Node: present(func(*computetypes.Node) {}), Granted: true}, []string{revoke, grant}},
+		{"another price", Present{Node: present(func(n *computetypes.Node) { n.Offer.SlotHourPrice = uemc(2) }), Granted: true, Covers: true}, []string{update}},
+		{"too little stake", Present{Node: present(func(n *computetypes.Node) { n.Stake = math.NewInt(4_000_000) }), Granted: true, Covers: true}, []string{stake}},
+		{"more stake than asked for", Present{Node: present(func(n *computetypes.Node) { n.Stake = math.NewInt(40_000_000) }), Granted: true, Covers: true}, []string{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			msgs, err := r.Messages(tt.now)
@@ -84,7 +85,14 @@ func TestGrantCoversTheWorkersMessagesAlone(t *testing.T) {
 	allowance, err := m.GetFeeAllowanceI()
 	require.NoError(t, err)
 	limited := allowance.(*feegrant.AllowedMsgAllowance)
-	require.ElementsMatch(t, computetypes.WorkerMessages(), limited.AllowedMessages)
+	require.ElementsMatch(t, []string{
+		"/emc.compute.v1.MsgReportStatus", "/emc.compute.v1.MsgAcknowledgeJob", "/emc.compute.v1.MsgDeclineJob",
+		"/emc.compute.v1.MsgStartJob", "/emc.compute.v1.MsgSubmitReceipt", "/emc.poc.v1.MsgCommitProof", "/emc.poc.v1.MsgRevealProof",
+	}, limited.AllowedMessages)
+	require.True(t, Covers(limited))
+	limited.AllowedMessages = limited.AllowedMessages[:5]
+	require.False(t, Covers(limited))
+	require.True(t, Covers(&feegrant.BasicAllowance{}))
 	inner, err := limited.GetAllowance()
 	require.NoError(t, err)
 	require.Equal(t, sdk.NewCoins(uemc(5_000_000)), inner.(*feegrant.PeriodicAllowance).PeriodSpendLimit)

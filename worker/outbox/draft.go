@@ -5,30 +5,49 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/edgematrix/emc/pkg/chainclient"
+	"github.com/edgematrix/emc/worker/power"
 	"github.com/edgematrix/emc/worker/reconcile"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 // lagAllowance is how far an RPC endpoint may lag behind the one that told of
 // a job.
 const lagAllowance = time.Minute
 
+// looked bounds how many of the waiting messages are compared with the chain in
+// one step; proofs among the first searched of them go before all others.
+const (
+	searched = 1000
+	looked   = 4 * batch
+)
+
 // ready returns the pending messages whose turn it is, and drops those whose
-// purpose the chain's state has overtaken.
+// purpose the chain's state has overtaken. A proof is alone: its block is a
+// matter of seconds, and no other message's failure may take it along.
 func (o *Outbox) ready(ctx context.Context) ([]Message, error) {
-	pending, err := o.cfg.Spool.Pending(4 * batch)
+	pending, err := o.cfg.Spool.Pending(searched)
+	if err != nil {
+		return nil, err
+	}
+	pending, err = o.urgentFirst(pending)
 	if err != nil {
 		return nil, err
 	}
 	var out []Message
 	held := map[string]bool{} // jobs with a message that is put off: those behind it wait, too
-	for _, m := range pending {
-		why, sure, err := o.void(ctx, m)
+	for _, m := range pending[:min(len(pending), looked)] {
+		proof := m.Broken == nil && power.WindowOf(m.Msg) != 0
+		if m.Broken == nil && o.cfg.Later != nil && o.cfg.Later(m.Msg) {
+			continue
+		}
+		why, sure, err := o.void(ctx, &m)
 		if err != nil {
 			return nil, err
 		}
@@ -42,6 +61,8 @@ func (o *Outbox) ready(ctx context.Context) ([]Message, error) {
 			}
 		case o.cfg.Now().Before(o.pauses[m.Key].until), job != "" && held[job]:
 			held[job] = true
+		case proof:
+			return []Message{m}, nil
 		case len(out) < batch:
 			out = append(out, m)
 		}
@@ -49,9 +70,33 @@ func (o *Outbox) ready(ctx context.Context) ([]Message, error) {
 	return out, nil
 }
 
-func (o *Outbox) void(ctx context.Context, m Message) (why string, sure bool, err error) {
+// urgentFirst puts the messages of proofs before all others, and drops
+// commitments that a newer one replaces.
+func (o *Outbox) urgentFirst(pending []Message) ([]Message, error) {
+	var proofs, rest []Message
+	for _, m := range pending {
+		if m.Broken != nil || power.WindowOf(m.Msg) == 0 {
+			rest = append(rest, m)
+			continue
+		}
+		newer := func(other Message) bool { return other.Broken == nil && power.Supersedes(other.Msg, m.Msg) }
+		if slices.ContainsFunc(pending, newer) {
+			if err := o.drop(m, "a newer commitment takes its place"); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		proofs = append(proofs, m)
+	}
+	return append(proofs, rest...), nil
+}
+
+func (o *Outbox) void(ctx context.Context, m *Message) (why string, sure bool, err error) {
 	if m.Broken != nil {
 		return "it cannot be read: " + m.Broken.Error(), true, nil //nolint:nilerr // a broken message is void, with its error as the reason
+	}
+	if window := power.WindowOf(m.Msg); window != 0 {
+		return o.voidProof(ctx, m, window)
 	}
 	id := reconcile.JobOf(m.Msg)
 	if id == "" {
@@ -65,6 +110,22 @@ func (o *Outbox) void(ctx context.Context, m Message) (why string, sure bool, er
 		return "", true, err
 	}
 	why, sure = reconcile.Void(m.Msg, state, o.self)
+	return why, sure, nil
+}
+
+func (o *Outbox) voidProof(ctx context.Context, m *Message, height int64) (why string, sure bool, err error) {
+	var state *poctypes.Window
+	switch w, err := o.cfg.Chain.Window(ctx, height); {
+	case err == nil:
+		state = &w
+	case !errors.Is(err, chainclient.ErrNotFound):
+		return "", true, err
+	}
+	head, err := o.cfg.Chain.Head(ctx)
+	if err != nil {
+		return "", true, err
+	}
+	why, sure, m.Until = power.Void(m.Msg, state, head.Height)
 	return why, sure, nil
 }
 
@@ -100,7 +161,7 @@ func (o *Outbox) draft(ctx context.Context, ready []Message) (chainclient.Draft,
 	if err != nil {
 		if len(ready) == 1 && chainclient.IsRefusal(err) {
 			o.putOff(ready[0], err)
-			if reconcile.JobOf(ready[0].Msg) != "" {
+			if reconcile.JobOf(ready[0].Msg) != "" || power.WindowOf(ready[0].Msg) != 0 {
 				return d, nil, nil // the others are not to wait for it
 			}
 		}

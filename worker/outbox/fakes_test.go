@@ -18,6 +18,7 @@ import (
 	"github.com/edgematrix/emc/pkg/chainclient"
 	"github.com/edgematrix/emc/worker/reconcile"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 // fakeChain keeps the rules that make sending once possible: a sequence counts
@@ -26,6 +27,7 @@ type fakeChain struct {
 	height   int64
 	sequence uint64
 	jobs     map[string]*computetypes.Job
+	windows  map[int64]poctypes.Window
 	mempool  [][]byte
 	blocks   map[string]chainclient.Included
 	effects  []string // what took effect, in order
@@ -72,6 +74,14 @@ func (c *fakeChain) Job(_ context.Context, id string) (computetypes.Job, error) 
 		return *j, nil
 	}
 	return computetypes.Job{}, chainclient.ErrNotFound
+}
+
+func (c *fakeChain) Window(_ context.Context, height int64) (poctypes.Window, error) {
+	w, ok := c.windows[height]
+	if !ok || c.down != nil {
+		return w, errors.Join(c.down, chainclient.ErrNotFound)
+	}
+	return w, nil
 }
 
 // apply is the state machine of the messages used here.
@@ -209,6 +219,7 @@ func message(kind, id string) sdk.Msg {
 	for _, m := range []sdk.Msg{
 		&computetypes.MsgAcknowledgeJob{Job: id, InputsReceived: true}, &computetypes.MsgStartJob{Job: id},
 		&computetypes.MsgSubmitReceipt{Job: id}, &computetypes.MsgReportStatus{},
+		&poctypes.MsgCommitProof{}, &poctypes.MsgRevealProof{},
 	} {
 		if sdk.MsgTypeURL(m) == kind {
 			return m

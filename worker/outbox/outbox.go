@@ -36,6 +36,9 @@ type Config struct {
 	// Now is the clock for pauses; time.Now when nil.
 	Now    func() time.Time
 	Logger *slog.Logger
+	// Later tells which messages are to wait now for more urgent ones that are about
+	// to come. It may be nil.
+	Later func(msg sdk.Msg) bool
 	// Sent is told of each transaction that a block holds. It may be nil.
 	Sent func(included chainclient.Included)
 }
@@ -45,6 +48,7 @@ type Outbox struct {
 	cfg  Config
 	self string
 	wake chan struct{}
+	urge chan struct{}
 
 	mu     sync.Mutex // one step at a time
 	pauses map[string]pause
@@ -73,7 +77,7 @@ func New(cfg Config) *Outbox {
 	}
 	return &Outbox{
 		cfg: cfg, self: chainclient.Address(cfg.Signer).String(),
-		wake: make(chan struct{}, 1), pauses: map[string]pause{}, boost: 1,
+		wake: make(chan struct{}, 1), urge: make(chan struct{}, 1), pauses: map[string]pause{}, boost: 1,
 	}
 }
 
@@ -83,6 +87,15 @@ func New(cfg Config) *Outbox {
 func (o *Outbox) Wake() {
 	select {
 	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Urge is Wake for a message that loses its purpose within seconds: it does not
+// wait for the end of a pause after a failure either.
+func (o *Outbox) Urge() {
+	select {
+	case o.urge <- struct{}{}:
 	default:
 	}
 }
@@ -117,6 +130,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		case <-timer.C:
 		case <-o.wakeUnless(err):
+		case <-o.urge:
 		}
 		timer.Stop()
 	}
@@ -174,14 +188,19 @@ func (o *Outbox) send(ctx context.Context) (again bool, err error) {
 	if err != nil || len(keys) == 0 {
 		return false, err
 	}
-	draft.TimeoutHeight = uint64(head.Height + timeoutBlocks)
+	// What comes too late is not to stand in the way of what comes next.
+	last := head.Height + timeoutBlocks
+	if until := ready[0].Until; until > 0 {
+		last = min(last, until)
+	}
+	draft.TimeoutHeight = uint64(last)
 	bytes, err := o.cfg.Chain.Sign(ctx, draft, o.cfg.Signer)
 	if err != nil {
 		return false, err
 	}
 	flight := Flight{
 		Bytes: bytes, Hash: chainclient.Hash(bytes), Sequence: draft.Account.Sequence,
-		TimeoutHeight: head.Height + timeoutBlocks, Keys: keys,
+		TimeoutHeight: last, Keys: keys,
 	}
 	if err := o.cfg.Spool.SetInFlight(flight); err != nil {
 		return false, err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/edgematrix/emc/pkg/chainclient"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 // Chain is what the outbox asks of a chain. *chainclient.Client has it.
@@ -21,6 +22,7 @@ type Chain interface {
 	Head(ctx context.Context) (chainclient.Head, error)
 	Account(ctx context.Context, address string) (chainclient.Account, error)
 	Job(ctx context.Context, id string) (computetypes.Job, error)
+	Window(ctx context.Context, height int64) (poctypes.Window, error)
 	Simulate(ctx context.Context, d chainclient.Draft, s chainclient.Signer) (uint64, error)
 	WithGas(d chainclient.Draft, gas uint64) chainclient.Draft
 	Sign(ctx context.Context, d chainclient.Draft, s chainclient.Signer) ([]byte, error)
@@ -49,6 +51,8 @@ type Message struct {
 	Created time.Time
 	// Broken says why the stored bytes are no message any more.
 	Broken error
+	// Until is the last block that can hold it; 0 is any. The outbox finds it out.
+	Until int64
 }
 
 // Flight is a signed transaction.

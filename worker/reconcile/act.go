@@ -30,6 +30,9 @@ func (l *Loop) carryOut(ctx context.Context, id string, j *computetypes.Job, d D
 		defer l.cfg.Queue.Wake()
 	}
 	for _, a := range d.Actions {
+		if (a == SayStart || a == Run) && l.cfg.Hold != nil && l.cfg.Hold() {
+			return nil // the next pass decides anew, and by then how much time is left
+		}
 		if err := l.act(ctx, a, id, j, d); err != nil {
 			l.cfg.Logger.Error("job: "+string(a)+" failed", "job", id, "error", err)
 			return err

@@ -63,6 +63,9 @@ type Config struct {
 	// Now is the chain's time, as well as it is known.
 	Now    func() time.Time
 	Logger *slog.Logger
+	// Hold is set while no run is to begin: it would be frozen at once, and its time
+	// would go on. It may be nil.
+	Hold func() bool
 	// Ended is told of each run that ended by itself. It may be nil.
 	Ended func(r runtime.Result)
 	// Closed is told of each job of this node that the chain has closed, before

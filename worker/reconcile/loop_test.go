@@ -265,6 +265,42 @@ func TestLifeOfAJob(t *testing.T) {
 	})
 }
 
+// While the machine belongs to something else, nothing begins; what begins after
+// that has the time that is left then.
+func TestNothingBeginsOnHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, hold := newWorld(), true
+		w.add("j", computetypes.JOB_STATUS_SCHEDULED, time.Minute)
+		w.setPhase("j", transfer.PhaseReady)
+		l := w.loop(fine)
+		l.cfg.Hold = func() bool { return hold }
+		pass := func() { require.NoError(t, l.Pass(t.Context())) }
+		pass()
+		require.Equal(t, []string{"received/j"}, w.queue, "the chain may know that the inputs are here")
+		w.block("j", computetypes.JOB_STATUS_READY)
+		pass()
+		require.Len(t, w.queue, 1)
+		hold = false
+		pass()
+		require.Equal(t, []string{"received/j", "start/j"}, w.queue)
+		w.block("j", computetypes.JOB_STATUS_RUNNING)
+		hold = true
+		pass()
+		synctest.Wait()
+		require.Zero(t, w.runs)
+		hold = false
+		w.locked(func() {
+			j := w.jobs["j"]
+			j.Deadline = time.Now().Add(400 * time.Second).Unix()
+			w.jobs["j"] = j
+		})
+		pass()
+		time.Sleep(11 * time.Second)
+		synctest.Wait()
+		require.Equal(t, 1, w.runs)
+	})
+}
+
 func TestRunIsRepeatedAfterKillNine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

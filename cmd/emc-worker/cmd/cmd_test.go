@@ -6,10 +6,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"cosmossdk.io/math"
+
+	"github.com/edgematrix/emc/worker/daemon"
 	"github.com/edgematrix/emc/worker/identity"
+	"github.com/edgematrix/emc/worker/power"
+	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
 
 func run(t *testing.T, args ...string) (string, error) {
@@ -138,4 +144,26 @@ func TestAppsAreKept(t *testing.T) {
 	require.Equal(t, added, list)
 	_, err = run(t, "app", "add", file+"x", "--home", h)
 	require.Error(t, err)
+}
+
+func TestStatusShowsPower(t *testing.T) {
+	p := power.Off()
+	p.Enabled, p.State, p.Backend, p.N, p.Threads = true, "waiting for a window", "avx2", 2048, 8
+	p.Market, p.Proven, p.Proved, p.Missed, p.Silent = 1_500_000, 2_000_000, 40, 2, 1
+	p.Claimable, p.Frozen, p.Share = math.NewInt(3_250_000), 12*time.Second, 0.0067
+	r := report{Running: true, Status: daemon.Status{Power: p, OnChain: &computetypes.NodeView{Node: computetypes.Node{Stake: math.ZeroInt(), Deposit: math.ZeroInt(),
+		Offer: computetypes.Offer{SlotHourPrice: computetypes.Uemc(math.ZeroInt())}}}, Earned: daemon.Earned{Uemc: math.ZeroInt()}}}
+	var out bytes.Buffer
+	printStatus(&out, r)
+	for _, line := range []string{
+		"proof     waiting for a window; avx2, n = 2048, 8 threads\n", "power     1.500000 E to sell, 2.000000 E in the last proof\n",
+		"windows   40 proved, 1 silent, 0 wrong; 2 of the last ones missed\n", "rewards   3.25 EMC claimable by the operator\n",
+		"frozen    12s, 0.67 % of the time since the start\n",
+	} {
+		require.Contains(t, out.String(), line)
+	}
+	r.Power = power.Off()
+	out.Reset()
+	printStatus(&out, r)
+	require.Contains(t, out.String(), "proof     off\n")
 }

@@ -168,9 +168,9 @@ func registration(ctx context.Context, w *worker, owner sdk.AccAddress, t *terms
 	case !errors.Is(err, chainclient.ErrNotFound):
 		return nil, err
 	}
-	switch _, err := w.chain.Allowance(ctx, owner.String(), w.identity.Address()); {
+	switch grant, err := w.chain.Allowance(ctx, owner.String(), w.identity.Address()); {
 	case err == nil:
-		now.Granted = true
+		now.Granted, now.Covers = true, operator.Covers(grant)
 	case !errors.Is(err, chainclient.ErrNotFound):
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/edgematrix/emc/pkg/amount"
 	"github.com/edgematrix/emc/pkg/chainclient"
 	"github.com/edgematrix/emc/worker/daemon"
+	"github.com/edgematrix/emc/worker/power"
 )
 
 // report is what `status --json` prints.
@@ -57,7 +58,7 @@ func statusOf(ctx context.Context, w *worker) (report, error) {
 	}
 	r := report{Status: daemon.Status{
 		Node: w.identity.Address(), ChainID: w.config.Chain.ID, Draining: w.home.Draining(), Endpoints: []string{}, Running: []string{},
-		Jobs: []daemon.StoredJob{}, Waiting: []daemon.WaitingMessage{}, Last: []daemon.DoneMessage{},
+		Power: power.Off(), Jobs: []daemon.StoredJob{}, Waiting: []daemon.WaitingMessage{}, Last: []daemon.DoneMessage{},
 	}}
 	var err error
 	if r.Earned, err = daemon.ReadEarnings(w.home.Earnings()); err != nil {
@@ -72,6 +73,9 @@ func statusOf(ctx context.Context, w *worker) (report, error) {
 	switch n, err := w.chain.Node(ctx, r.Node); {
 	case err == nil:
 		r.OnChain, r.Endpoints = &n, n.Node.Endpoints
+		if r.Power.Figures, err = power.ReadFigures(ctx, w.chain, n.Node); err != nil {
+			r.Problem = err.Error()
+		}
 	case errors.Is(err, chainclient.ErrNotFound):
 		r.Problem = "the node is not registered; see `emc-worker register`"
 	default:
@@ -114,6 +118,7 @@ func printStatus(out io.Writer, r report) {
 		rep := n.Reputation
 		line("record", "%d completed, %d failed, %d declined, %d starts missed", rep.JobsCompleted, rep.JobsFailed, rep.JobsDeclined, rep.StartsMissed)
 	}
+	printPower(line, r)
 	line("earned", "%s EMC with %d job(s)", amount.FormatBase(r.Earned.Uemc), r.Earned.Jobs)
 	for _, e := range r.Endpoints {
 		line("endpoint", "%s", e)
@@ -133,5 +138,25 @@ func printStatus(out io.Writer, r report) {
 			continue
 		}
 		line("sent", "%s in block %d, %s", m.Key, m.Height, m.Hash)
+	}
+}
+
+// printPower tells what the node proves and what that has earned.
+func printPower(line func(name, format string, args ...any), r report) {
+	p := r.Power
+	switch {
+	case r.Running && p.Enabled && p.N > 0:
+		line("proof", "%s; %s, n = %d, %d threads", p.State, p.Backend, p.N, p.Threads)
+	case r.Running:
+		line("proof", "%s", p.State)
+	}
+	if r.OnChain == nil {
+		return
+	}
+	line("power", "%s E to sell, %s E in the last proof", power.EText(p.Market), power.EText(p.Proven))
+	line("windows", "%d proved, %d silent, %d wrong; %d of the last ones missed", p.Proved, p.Silent, p.Wrong, p.Missed)
+	line("rewards", "%s EMC claimable by the operator", amount.FormatBase(p.Claimable))
+	if r.Running {
+		line("frozen", "%s, %.2f %% of the time since the start", p.Frozen.Round(time.Second), 100*p.Share)
 	}
 }

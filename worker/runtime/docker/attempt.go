@@ -38,6 +38,12 @@ type sandbox struct {
 // attempt runs the program once. An error means that it did not come to an end
 // of its own, nor to one of the task's limits.
 func (j *job) attempt(ctx, limited context.Context) (runtime.Result, error) {
+	// The making of an image takes the machine, too: not while it is needed whole.
+	leave, err := j.r.gate.Enter(limited)
+	if err != nil {
+		return runtime.Result{}, err
+	}
+	leave()
 	box, err := j.r.sandboxFor(limited, j.task)
 	if err != nil {
 		return runtime.Result{}, err
@@ -155,9 +161,14 @@ func (j *job) supervise(ctx, limited context.Context, id runID) (killed runtime.
 		return nil
 	})
 
+	leave, err := j.r.gate.Enter(limited)
+	if err != nil {
+		return "", err
+	}
 	starting, cancel := context.WithTimeout(watching, callTimeout)
 	_, err = api.ContainerStart(starting, id.job(), client.ContainerStartOptions{})
 	cancel()
+	leave()
 	if err != nil {
 		return "", j.notStarted(ctx, id, err)
 	}

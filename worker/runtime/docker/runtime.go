@@ -27,6 +27,7 @@ type Runtime struct {
 	engine *engine
 	images *images
 	now    func() time.Time
+	gate   runtime.Gate // programs begin through it
 
 	mu       sync.Mutex
 	live     map[runID]bool // what this process runs: Sweep leaves it alone

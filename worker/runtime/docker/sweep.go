@@ -96,7 +96,8 @@ func (s *sweep) containers(ctx context.Context) error {
 		if c.Labels[labelRole] == roleHolder {
 			name = runID(c.Labels[labelRun]).holder()
 		}
-		if !s.o.DryRun && c.Labels[labelRole] == roleJob && c.State == container.StateRunning {
+		if !s.o.DryRun && c.Labels[labelRole] == roleJob &&
+			(c.State == container.StateRunning || c.State == container.StatePaused) {
 			// Nobody watches its deadline any more. What it leaves can be looked at
 			// until the grace is over.
 			_, err := api.ContainerKill(ctx, c.ID, client.ContainerKillOptions{Signal: "SIGKILL"})

@@ -46,9 +46,9 @@ func parentMain(args []string) int {
 }
 
 // TestNothingOutlivesTheWorker kills a worker with -9, with the lifeline alone
-// and with Pdeathsig beside it.
+// and with Pdeathsig beside it, and with its child frozen.
 func TestNothingOutlivesTheWorker(t *testing.T) {
-	for _, how := range []string{"lifeline", "both"} {
+	for _, how := range []string{"lifeline", "both", "frozen"} {
 		t.Run(how, func(t *testing.T) {
 			r := newRun(t, "loop")
 			r.Log = nil
@@ -74,6 +74,9 @@ func TestNothingOutlivesTheWorker(t *testing.T) {
 				require.Empty(t, environ, "the worker's environment reached the child")
 			}
 
+			if how == "frozen" {
+				require.NoError(t, unix.Kill(children[0], stopSignal))
+			}
 			require.NoError(t, parent.Process.Kill())
 			_ = parent.Wait()
 			require.Eventually(t, func() bool {

@@ -120,3 +120,9 @@ func watchLifeline() error {
 	}
 	return nil
 }
+
+// A stopped process takes no processor time; only SIGKILL reaches it.
+const (
+	stopSignal     = syscall.SIGSTOP
+	continueSignal = syscall.SIGCONT
+)

@@ -16,9 +16,13 @@ const Name = "wasm"
 type Runtime struct {
 	config     Config
 	attributes func() *syscall.SysProcAttr // of the child; tests take some away
+	freezer    freezer
 }
 
-var _ runtime.Runtime = (*Runtime)(nil)
+var (
+	_ runtime.Runtime = (*Runtime)(nil)
+	_ runtime.Freezer = (*Runtime)(nil)
+)
 
 // New returns a Runtime. It starts nothing; Check says whether it will work.
 func New(c Config) (*Runtime, error) {

@@ -26,13 +26,26 @@ type ending struct {
 // supervise runs one child from start to death. Nothing of it is left when it
 // returns.
 func (r *Runtime) supervise(ctx context.Context, t runtime.Task, s scratch, deadline time.Time, compileOnly bool) (ending, error) {
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	limited, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	leave, err := r.freezer.gate.Enter(limited)
+	if err != nil && ctx.Err() != nil {
+		return ending{result: killedResult()}, nil
+	}
+	if err != nil {
+		return ending{result: deadlineResult(t.Limits)}, nil
+	}
 	c, err := r.startChild(t, s, compileOnly)
+	if err == nil {
+		defer r.freezer.add(c)()
+	}
+	leave()
 	if err != nil {
 		return ending{result: internalResult("its process cannot be started")},
 			fmt.Errorf("cannot start the wasm child process %s: %w", r.config.Executable, err)
 	}
-	timer := time.NewTimer(time.Until(deadline))
-	defer timer.Stop()
 	var killed runtime.Reason
 	select {
 	case <-c.dead:
@@ -162,10 +175,7 @@ func (c *child) judge(killed runtime.Reason, l runtime.Limits) (ending, error) {
 	case runtime.ReasonKilled:
 		return ending{result: killedResult()}, nil
 	case runtime.ReasonDeadline:
-		return ending{result: runtime.Result{
-			Reason: runtime.ReasonDeadline, ExitCode: -1,
-			Message: fmt.Sprintf("the program was still running when its time limit of %s ended", l.Duration),
-		}}, nil
+		return ending{result: deadlineResult(l)}, nil
 	}
 
 	status, said := c.cmd.ProcessState.String(), c.stderr.String()
@@ -196,6 +206,13 @@ func (c *child) judge(killed runtime.Reason, l runtime.Limits) (ending, error) {
 	}
 	return ending{result: internalResult("its process failed")},
 		fmt.Errorf("the wasm child process failed before it ran the program: %s", detail)
+}
+
+func deadlineResult(l runtime.Limits) runtime.Result {
+	return runtime.Result{
+		Reason: runtime.ReasonDeadline, ExitCode: -1,
+		Message: fmt.Sprintf("the program was still running when its time limit of %s ended", l.Duration),
+	}
 }
 
 // head keeps the beginning of what is written to it: a Go crash says what it

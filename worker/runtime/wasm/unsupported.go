@@ -20,6 +20,9 @@ const (
 	ownExecutable = ""
 	openNoFollow  = 0
 	minLandlock   = 2
+
+	stopSignal     = syscall.SIGTERM
+	continueSignal = syscall.SIGTERM
 )
 
 func supported() error {

@@ -1,0 +1,9 @@
+package types
+
+import sdk "github.com/cosmos/cosmos-sdk/types"
+
+// WorkerMessages are the messages of this module that a node's hot key sends: the
+// fee grant of its operator is limited to them and x/compute's.
+func WorkerMessages() []string {
+	return []string{sdk.MsgTypeURL(&MsgCommitProof{}), sdk.MsgTypeURL(&MsgRevealProof{})}
+}
