@@ -18,7 +18,6 @@ import (
 const (
 	openTag = "emc/poc/open/1"
 	lotTag  = "emc/poc/lot/1"
-	slotTag = "emc/poc/slot/1"
 )
 
 // MaxPower bounds what one commitment may claim, in micro-E: sums of it fit into
@@ -42,14 +41,6 @@ func Opens(beacon []byte, mean uint64) bool {
 func Lot(draw []byte, node []byte) uint64 {
 	h := sha256.Sum256(append(append([]byte(lotTag), draw...), node...))
 	return binary.LittleEndian.Uint64(h[:])
-}
-
-// Slot is after how many blocks of the reveal period a node sends its proof, so
-// that not all come at once: one of its first half, by the hash of its address.
-// Nobody is held to it.
-func Slot(node []byte, revealBlocks int64) int64 {
-	h := sha256.Sum256(append([]byte(slotTag), node...))
-	return int64(binary.LittleEndian.Uint64(h[:]) % uint64(max(1, revealBlocks/2)))
 }
 
 // Below is the threshold by which about want of have lots are drawn.
