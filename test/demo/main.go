@@ -71,6 +71,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := d.start(ctx); err != nil {
 		return err
 	}
+	if err := d.prove(ctx); err != nil {
+		return err
+	}
 	trained, err := d.train(ctx)
 	if err != nil {
 		return err
@@ -125,7 +128,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 
 	d.head("A worker")
 	d.worker = rig.NewWorker(d.net, filepath.Join(d.dir, "worker"))
-	if err := d.worker.Up(ctx); err != nil {
+	if err := d.worker.Up(ctx, "--stake", "20emc"); err != nil {
 		return err
 	}
 	d.lines(d.worker.Process().Output())

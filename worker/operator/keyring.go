@@ -3,6 +3,8 @@ package operator
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 
 	"github.com/cosmos/cosmos-sdk/codec"
 	"github.com/cosmos/cosmos-sdk/crypto/hd"
@@ -31,4 +33,11 @@ func EnsureKey(ring keyring.Keyring, name string) error {
 	}
 	_, _, err := ring.NewMnemonic(name, keyring.English, sdk.FullFundraiserPath, keyring.DefaultBIP39Passphrase, hd.Secp256k1)
 	return err
+}
+
+// HasKey reports whether a local network's test keyring in a directory has a key:
+// nothing is opened, and nothing made.
+func HasKey(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, "keyring-test", name+".info"))
+	return err == nil
 }

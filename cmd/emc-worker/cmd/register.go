@@ -62,6 +62,9 @@ func (o *owner) signer(w *worker, in io.Reader) (sdk.AccAddress, chainclient.Sig
 		}
 		return address, nil, nil
 	}
+	if o.from == "" && operator.HasKey(string(w.home), localOperator) {
+		o.from, o.backend, o.dir = localOperator, keyring.BackendTest, string(w.home)
+	}
 	if o.from == "" {
 		return nil, nil, errors.New("whose node is it? Name the operator's key with --from, or give --operator ADDRESS --generate-only and sign elsewhere")
 	}

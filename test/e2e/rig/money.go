@@ -16,6 +16,7 @@ type Money struct {
 	net *Network
 
 	mu     sync.Mutex
+	// supply is what there was without what was issued for proofs, and with what was burned.
 	supply int64
 	stakes string // address of the stake account
 	// customers are those whose jobs are looked at.
@@ -59,8 +60,11 @@ func (m *Money) supplyAt(ctx context.Context, height int64) (int64, error) {
 	var answer struct {
 		Amount Coin `json:"amount"`
 	}
-	_, err := m.net.Get(ctx, "/cosmos/bank/v1beta1/supply/by_denom?denom=uemc", height, &answer)
-	return int64(answer.Amount.Amount), err
+	if _, err := m.net.Get(ctx, "/cosmos/bank/v1beta1/supply/by_denom?denom=uemc", height, &answer); err != nil {
+		return 0, err
+	}
+	emission, err := m.net.Emission(ctx, height)
+	return int64(answer.Amount.Amount - emission.Minted), err
 }
 
 // Check asks everything at one height and returns the first rule that is broken.
