@@ -12,7 +12,9 @@ import (
 
 	"github.com/edgematrix/emc/pkg/amount"
 	"github.com/edgematrix/emc/pkg/chainclient"
+	"github.com/edgematrix/emc/pkg/power"
 	"github.com/edgematrix/emc/worker/daemon"
+	"github.com/edgematrix/emc/x/compute/types"
 )
 
 // report is what `status --json` prints.
@@ -110,6 +112,7 @@ func printStatus(out io.Writer, r report) {
 		line("on chain", "%s; %d of %d slot(s) free", state, v.FreeSlots, n.Offer.Slots)
 		line("operator", "%s", n.Operator)
 		line("price", "%s for a slot and hour", amount.Format(n.Offer.SlotHourPrice))
+		line("power", "%s", powerOnChain(v))
 		line("stake", "%s EMC, deposit %s EMC", amount.FormatBase(n.Stake), amount.FormatBase(n.Deposit))
 		rep := n.Reputation
 		line("record", "%d completed, %d failed, %d declined, %d starts missed", rep.JobsCompleted, rep.JobsFailed, rep.JobsDeclined, rep.StartsMissed)
@@ -134,4 +137,13 @@ func printStatus(out io.Writer, r report) {
 		}
 		line("sent", "%s in block %d, %s", m.Key, m.Height, m.Hash)
 	}
+}
+
+// powerOnChain says what power the network has seen proved, and what of it is promised.
+func powerOnChain(v *types.NodeView) string {
+	n := v.Node
+	if n.Power == 0 {
+		return "none proven yet"
+	}
+	return fmt.Sprintf("%s, %s a slot, %s not promised", power.Format(n.Power), power.Format(n.SlotPower()), power.Format(n.FreePower()))
 }
