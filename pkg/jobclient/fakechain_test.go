@@ -58,11 +58,15 @@ func (f *fakeChain) Match(_ context.Context, r types.QueryMatchRequest) (types.Q
 	var out types.QueryMatchResponse
 	for _, n := range f.nodes {
 		quote := types.FullPrice(f.params, n.Offer.SlotHourPrice.Amount, r.MaxSeconds)
-		c := types.Candidate{Node: n.Address, SlotHourPrice: n.Offer.SlotHourPrice, Quote: types.Uemc(quote)}
-		if r.MaxPrice.IsPositive() && quote.GT(r.MaxPrice.Amount) {
+		c := types.Candidate{
+			Node: n.Address, SlotHourPrice: n.Offer.SlotHourPrice, Quote: types.Uemc(quote), EHourPrice: types.EHourPriceWord(n), SlotPower: n.SlotPower(),
+		}
+		if n.SlotPower() < r.Requirements.MinSlotPower {
+			c.Failures = []string{"has too little power"}
+		} else if r.MaxPrice.IsPositive() && quote.GT(r.MaxPrice.Amount) {
 			c.Failures = []string{"costs too much"}
 		} else if out.Node == "" {
-			out.Node, out.Quote = n.Address, c.Quote
+			out.Node, out.Quote, out.EHourPrice, out.Chosen = n.Address, c.Quote, c.EHourPrice, "cheapest by slot-hour price"
 		}
 		out.Candidates = append(out.Candidates, c)
 	}

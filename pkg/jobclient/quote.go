@@ -21,6 +21,12 @@ type Quote struct {
 	// Node that a submission would get now, with its price for a slot-hour; empty when none fits.
 	Node          string
 	SlotHourPrice sdk.Coin
+	// Chosen says in words why it is that node.
+	Chosen string
+	// EHourPrice is its price of one E for one hour, as the chain writes it; empty until it has proved power.
+	EHourPrice string
+	// SlotPower is what a slot of it has of its proven power, in micro-E.
+	SlotPower uint64
 	// Price of the whole time on that node, the minimum fee included.
 	Price sdk.Coin
 	// Most is the most that the job can cost: what its address on the chain will hold.
@@ -69,14 +75,14 @@ func (c *Client) quote(ctx context.Context, r Request) (*order, Quote, error) {
 		return nil, q, err
 	}
 	q.Node, q.Reason, q.Candidates = match.Node, match.Reason, match.Candidates
-	q.Price = match.Quote
+	q.Price, q.Chosen, q.EHourPrice = match.Quote, match.Chosen, match.EHourPrice
 	q.Most = roomToMove(match, int(q.Params.MaxAttempts))
 	if r.MaxPrice != nil {
 		q.Most = *r.MaxPrice
 	}
 	for _, candidate := range match.Candidates {
 		if candidate.Node == q.Node {
-			q.SlotHourPrice = candidate.SlotHourPrice
+			q.SlotHourPrice, q.SlotPower = candidate.SlotHourPrice, candidate.SlotPower
 		}
 	}
 	return o, q, nil
@@ -119,7 +125,14 @@ func (c *Client) ShowQuote(q Quote, maxSeconds uint64, all bool) {
 		if !q.SlotHourPrice.Amount.IsNil() {
 			price = fmt.Sprintf(", %s an hour", amount.Format(q.SlotHourPrice))
 		}
-		c.Console.Say("Quote: app %s on node %s%s.", q.App.Id, q.Node, price)
+		why := ""
+		if q.Chosen != "" {
+			why = " (" + q.Chosen + ")"
+		}
+		c.Console.Say("Quote: app %s on node %s%s%s.", q.App.Id, q.Node, price, why)
+		if q.EHourPrice != "" {
+			c.Console.Say("       %s.", powerWords(q.SlotPower, q.EHourPrice))
+		}
 		c.Console.Say("       At most %s for %s; you pay for the time it runs, at least %s.", amount.Format(q.Price), span(maxSeconds), amount.Format(q.Params.JobMinFee))
 		if q.Most.Amount.GT(q.Price.Amount) {
 			c.Console.Say("       The job holds %s, so that a dearer node can take over if this one does not start.", amount.Format(q.Most))
@@ -137,6 +150,10 @@ func (c *Client) ShowQuote(q Quote, maxSeconds uint64, all bool) {
 		case candidate.Node == q.Node:
 			verdict = "fits and would get the job now"
 		}
-		c.Console.Say("  %s  at most %s  %s", candidate.Node, amount.Format(candidate.Quote), verdict)
+		proven := ""
+		if candidate.EHourPrice != "" {
+			proven = "  " + powerWords(candidate.SlotPower, candidate.EHourPrice)
+		}
+		c.Console.Say("  %s  at most %s%s  %s", candidate.Node, amount.Format(candidate.Quote), proven, verdict)
 	}
 }

@@ -79,6 +79,30 @@ func TestQuoteAndRefusalByTheCustomerWriteNothing(t *testing.T) {
 	require.NoDirExists(t, filepath.Join(f.dir, "jobs"))
 }
 
+func TestQuoteShowsWhatPowerCosts(t *testing.T) {
+	f := newFixture(t)
+	addDeadNode(f.chain)
+	r := f.request()
+	show := func() string {
+		q, err := f.client.Quote(f.ctx, r)
+		require.NoError(t, err)
+		said := f.words.String()
+		f.client.ShowQuote(q, 60, true)
+		return f.words.String()[len(said):]
+	}
+	words := show()
+	require.Contains(t, words, "an hour (cheapest by slot-hour price).\n")
+	require.NotContains(t, words, "one E", "no power is proven")
+
+	n := &f.chain.nodes[0]
+	n.Power, n.Offer.Slots, n.Offer.SlotHourPrice = 1_000_000, 4, types.Uemc(math.NewInt(360_000))
+	words = show()
+	require.Contains(t, words, "\n       0.25 E a slot, 1.44 EMC for one E for one hour.\n")
+	require.Contains(t, words, n.Address+"  at most 0.006 EMC  0.25 E a slot, 1.44 EMC for one E for one hour  fits and would get the job now")
+	r.Requirements.MinSlotPower = 250_001
+	require.Contains(t, show(), "No node fits", "the requirement reaches the chain")
+}
+
 func TestParseInputs(t *testing.T) {
 	f := newFixture(t)
 	a := f.file("a.txt", "a")

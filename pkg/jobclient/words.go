@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/edgematrix/emc/pkg/amount"
+	"github.com/edgematrix/emc/pkg/power"
 	"github.com/edgematrix/emc/x/compute/types"
 )
 
@@ -35,6 +37,14 @@ func at(unix int64) string { return time.Unix(unix, 0).Format("15:04:05") }
 
 // span is a number of seconds as a person reads it.
 func span(seconds uint64) string { return (time.Duration(seconds) * time.Second).String() }
+
+// powerWords say what power a slot has and what power costs on its node.
+func powerWords(slot uint64, price string) string {
+	if coin, err := amount.ParseCoin(price); err == nil {
+		price = amount.Format(coin)
+	}
+	return fmt.Sprintf("%s a slot, %s for one E for one hour", power.Format(slot), price)
+}
 
 // bytesWord is a size as a person reads it.
 func bytesWord(n int64) string {

@@ -70,7 +70,7 @@ func TestMeasure(t *testing.T) {
 }
 
 func TestEText(t *testing.T) {
-	require.Equal(t, "0.000001", EText(1))
-	require.Equal(t, "12.345678", EText(12_345_678))
+	require.Equal(t, "0.000001", eText(1))
+	require.Equal(t, "12.345678", eText(12_345_678))
 	require.Equal(t, uint64(1_073), ePerSecond(1, 10))
 }

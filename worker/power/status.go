@@ -110,9 +110,6 @@ func ReadFigures(ctx context.Context, chain Reader, node computetypes.Node) (Fig
 	return f, nil
 }
 
-// EText writes micro-E as E.
-func EText(micro uint64) string { return eText(micro) }
-
 func eText(micro uint64) string {
 	return fmt.Sprintf("%d.%06d", micro/poctypes.MicroE, micro%poctypes.MicroE)
 }

@@ -70,7 +70,7 @@ func txCommands() []*autocliv1.RpcCommandOptions {
 // demandFlags explain what a job asks for.
 var demandFlags = map[string]string{
 	"node":         "the node that the job must run on (default: the cheapest that fits)",
-	"requirements": `what the node must have, as JSON: {"memory_bytes":"536870912","cpu_cores":1,"region":"DE"}`,
+	"requirements": `what the node must have, as JSON: {"memory_bytes":"536870912","cpu_cores":1,"region":"DE","min_slot_power":"500000"}; power in micro-E`,
 	"max_seconds":  "the longest run that is paid for, in seconds",
 	"max_price":    "the most that the job may cost",
 }

@@ -12,8 +12,10 @@ import (
 
 	"github.com/edgematrix/emc/pkg/amount"
 	"github.com/edgematrix/emc/pkg/chainclient"
+	"github.com/edgematrix/emc/pkg/power"
 	"github.com/edgematrix/emc/worker/daemon"
-	"github.com/edgematrix/emc/worker/power"
+	proving "github.com/edgematrix/emc/worker/power"
+	"github.com/edgematrix/emc/x/compute/types"
 )
 
 // report is what `status --json` prints.
@@ -58,7 +60,7 @@ func statusOf(ctx context.Context, w *worker) (report, error) {
 	}
 	r := report{Status: daemon.Status{
 		Node: w.identity.Address(), ChainID: w.config.Chain.ID, Draining: w.home.Draining(), Endpoints: []string{}, Running: []string{},
-		Power: power.Off(), Jobs: []daemon.StoredJob{}, Waiting: []daemon.WaitingMessage{}, Last: []daemon.DoneMessage{},
+		Power: proving.Off(), Jobs: []daemon.StoredJob{}, Waiting: []daemon.WaitingMessage{}, Last: []daemon.DoneMessage{},
 	}}
 	var err error
 	if r.Earned, err = daemon.ReadEarnings(w.home.Earnings()); err != nil {
@@ -73,7 +75,7 @@ func statusOf(ctx context.Context, w *worker) (report, error) {
 	switch n, err := w.chain.Node(ctx, r.Node); {
 	case err == nil:
 		r.OnChain, r.Endpoints = &n, n.Node.Endpoints
-		if r.Power.Figures, err = power.ReadFigures(ctx, w.chain, n.Node); err != nil {
+		if r.Power.Figures, err = proving.ReadFigures(ctx, w.chain, n.Node); err != nil {
 			r.Problem = err.Error()
 		}
 	case errors.Is(err, chainclient.ErrNotFound):
@@ -114,6 +116,7 @@ func printStatus(out io.Writer, r report) {
 		line("on chain", "%s; %d of %d slot(s) free", state, v.FreeSlots, n.Offer.Slots)
 		line("operator", "%s", n.Operator)
 		line("price", "%s for a slot and hour", amount.Format(n.Offer.SlotHourPrice))
+		line("power", "%s", powerOnChain(v))
 		line("stake", "%s EMC, deposit %s EMC", amount.FormatBase(n.Stake), amount.FormatBase(n.Deposit))
 		rep := n.Reputation
 		line("record", "%d completed, %d failed, %d declined, %d starts missed", rep.JobsCompleted, rep.JobsFailed, rep.JobsDeclined, rep.StartsMissed)
@@ -153,10 +156,19 @@ func printPower(line func(name, format string, args ...any), r report) {
 	if r.OnChain == nil {
 		return
 	}
-	line("power", "%s E to sell, %s E in the last proof", power.EText(p.Market), power.EText(p.Proven))
+	line("proven", "%s in the last proof", power.Format(p.Proven))
 	line("windows", "%d proved, %d silent, %d wrong; %d of the last ones missed", p.Proved, p.Silent, p.Wrong, p.Missed)
 	line("rewards", "%s EMC claimable by the operator", amount.FormatBase(p.Claimable))
 	if r.Running {
 		line("frozen", "%s, %.2f %% of the time since the start", p.Frozen.Round(time.Second), 100*p.Share)
 	}
+}
+
+// powerOnChain says what power the network has seen proved, and what of it is promised.
+func powerOnChain(v *types.NodeView) string {
+	n := v.Node
+	if n.Power == 0 {
+		return "none to sell yet: it is the lower quartile of the last windows"
+	}
+	return fmt.Sprintf("%s, %s a slot, %s not promised", power.Format(n.Power), power.Format(n.SlotPower()), power.Format(n.FreePower()))
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/edgematrix/emc/pkg/amount"
 	"github.com/edgematrix/emc/pkg/job"
 	"github.com/edgematrix/emc/pkg/jobclient"
+	"github.com/edgematrix/emc/pkg/power"
 	"github.com/edgematrix/emc/x/compute/types"
 )
 
@@ -30,7 +31,8 @@ type jobOrder struct {
 	app, appFile, worker, region, output string
 	inputs, args, env, guest             []string
 	memory, maxOutput, maxLog            string
-	maxPrice, minStake, gpuModel         string
+	maxPrice, minStake, minPower         string
+	gpuModel                             string
 	maxOutputFiles                       int64
 	cores, gpus, isolation               uint32
 	maxTime                              time.Duration
@@ -107,6 +109,7 @@ func (o *jobOrder) addFlags(cmd *cobra.Command) {
 	f.Uint32Var(&o.isolation, "min-isolation", 0, "isolation tier that the node must have, 0 to 4")
 	f.BoolVar(&o.egress, "egress", false, "the app needs a way to the internet (docker apps, through the node's filtering proxy)")
 	f.StringVar(&o.minStake, "min-stake", "", "stake that the node must have, for example 10emc")
+	f.StringVar(&o.minPower, "min-power", "", "proven power that a slot must have, for example 0.5E; of the nodes that fit, the one whose power is cheapest gets the job")
 	f.BoolVar(&o.dryRun, flags.FlagDryRun, false, "show the quote and every node's fitness, submit nothing")
 	f.BoolVarP(&o.yes, flags.FlagSkipConfirmation, "y", false, "do not ask before submitting")
 	f.BoolVar(&o.json, "json", false, "print one JSON object at the end; the log goes to the standard error")
@@ -227,6 +230,11 @@ func (o *jobOrder) request() (jobclient.Request, error) {
 		}
 		r.Requirements.MinStake = stake.Amount
 	}
+	if o.minPower != "" {
+		if r.Requirements.MinSlotPower, err = power.Parse(o.minPower); err != nil {
+			return r, fmt.Errorf("--min-power: %w", err)
+		}
+	}
 	return r, nil
 }
 
@@ -253,10 +261,12 @@ func printQuote(cmd *cobra.Command, q jobclient.Quote) error {
 	return printJSON(cmd, struct {
 		App        string            `json:"app"`
 		Node       string            `json:"node"`
+		Chosen     string            `json:"chosen,omitempty"`
+		EHourPrice string            `json:"e_hour_price,omitempty"`
 		Most       sdk.Coin          `json:"most"`
 		Reason     string            `json:"reason,omitempty"`
 		Candidates []types.Candidate `json:"candidates"`
-	}{q.App.Id, q.Node, q.Most, q.Reason, candidates})
+	}{q.App.Id, q.Node, q.Chosen, q.EHourPrice, q.Most, q.Reason, candidates})
 }
 
 func printJSON(cmd *cobra.Command, v any) error {

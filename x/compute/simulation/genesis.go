@@ -15,7 +15,7 @@ import (
 )
 
 // RandomizedGenState begins a simulation with some apps, closed jobs, and nodes
-// of which some are jailed: no message jails, and unjailing is to be played
+// of which some are jailed, one at least: no message jails, and unjailing is to be played
 // too. Nothing in it holds money, so that the bank's genesis need not know it.
 func RandomizedGenState(s *module.SimulationState) {
 	g := types.DefaultGenesis()
@@ -37,7 +37,7 @@ func RandomizedGenState(s *module.SimulationState) {
 			Offer: randomOffer(s.Rand, g.Apps), Stake: math.ZeroInt(), Deposit: math.ZeroInt(), ReservedStake: math.ZeroInt(), RegisteredAt: start,
 			Power: randomPower(s.Rand),
 		}
-		if n.Jailed = s.Rand.Intn(3) > 0; n.Jailed {
+		if n.Jailed = s.Rand.Intn(3) > 0 || len(g.Nodes) == 0; n.Jailed {
 			n.JailedUntil = start + s.Rand.Int63n(600)
 			g.Slashes = append(g.Slashes, types.Slash{
 				Node: n.Address, Height: 1, Time: start, Amount: math.NewInt(s.Rand.Int63n(1_000_000)), Reason: "before the genesis", Evidence: randomDigest(s.Rand),

@@ -36,6 +36,9 @@ func submitJob(k *keeper.Keeper) simsx.SimMsgFactoryX {
 			if s.r.Intn(4) == 0 {
 				m.Node = n.Address
 			}
+			if have := n.SlotPower(); have > 0 && s.r.Intn(2) == 0 { // what somebody has, so that such jobs find nodes
+				m.Requirements.MinSlotPower = 1 + uint64(s.r.Int63n(int64(have)))
+			}
 		} else if all := s.nodes(anyNode); len(all) > 0 && s.r.Intn(4) == 0 {
 			m.Node = all[s.r.Intn(len(all))].Address
 		}

@@ -79,7 +79,7 @@ func randomRequirements(r *rand.Rand) types.Requirements {
 // randomPower is what a node has proved before the simulation began, at times
 // nothing.
 func randomPower(r *rand.Rand) uint64 {
-	return uint64(r.Intn(4)) * (1 + uint64(r.Int63n(power.MicroE)))
+	return uint64(r.Intn(6)) * (1 + uint64(r.Int63n(power.MicroE)))
 }
 
 func randomApp(r *rand.Rand, id, owner string) types.App {
