@@ -89,7 +89,7 @@ func acknowledgeJob(k *keeper.Keeper) simsx.SimMsgFactoryFn[*types.MsgAcknowledg
 		if !ok {
 			return nil, nil
 		}
-		if j.Status == types.JOB_STATUS_WAITING && s.r.Intn(3) > 0 {
+		if j.Status == types.JOB_STATUS_WAITING && s.r.Intn(6) > 0 {
 			reporter.Skip("the customer takes his time")
 			return nil, nil
 		}
