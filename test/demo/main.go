@@ -128,6 +128,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 
 	d.head("A worker")
 	d.worker = rig.NewWorker(d.net, filepath.Join(d.dir, "worker"))
+	d.worker.Proves = true
 	if err := d.worker.Up(ctx, "--stake", "20emc"); err != nil {
 		return err
 	}

@@ -156,7 +156,7 @@ func TestStatusShowsPower(t *testing.T) {
 	var out bytes.Buffer
 	printStatus(&out, r)
 	for _, line := range []string{
-		"proof     waiting for a window; avx2, n = 2048, 8 threads\n", "power     1.500000 E to sell, 2.000000 E in the last proof\n",
+		"proof     waiting for a window; avx2, n = 2048, 8 threads\n", "proven    2 E in the last proof\n",
 		"windows   40 proved, 1 silent, 0 wrong; 2 of the last ones missed\n", "rewards   3.25 EMC claimable by the operator\n",
 		"frozen    12s, 0.67 % of the time since the start\n",
 	} {

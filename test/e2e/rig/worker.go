@@ -18,6 +18,9 @@ type Worker struct {
 	Address, Operator string
 	// Env is added to the environment of all its programs.
 	Env []string
+	// Proves: it takes part in windows. Otherwise nothing holds its jobs still, which
+	// tests of times and of every fee want.
+	Proves bool
 
 	process *Process
 }
@@ -59,7 +62,7 @@ func (w *Worker) once(ctx context.Context, args []string) error {
 
 // env points the daemon at where the network listens now.
 func (w *Worker) env() []string {
-	return append([]string{"EMC_WORKER_CHAIN_RPC=" + w.Net.RPC}, w.Env...)
+	return append([]string{"EMC_WORKER_CHAIN_RPC=" + w.Net.RPC, fmt.Sprintf("EMC_WORKER_PROOF_ENABLED=%t", w.Proves)}, w.Env...)
 }
 
 // Status is what `emc-worker status --json` says.
