@@ -15,7 +15,7 @@ import (
 type Money struct {
 	net *Network
 
-	mu     sync.Mutex
+	mu sync.Mutex
 	// supply is what there was without what was issued for proofs, and with what was burned.
 	supply int64
 	stakes string // address of the stake account

@@ -20,7 +20,7 @@ func (k *Keeper) Admit(ctx context.Context, msg sdk.Msg) error {
 	var err error
 	switch m := msg.(type) {
 	case *types.MsgCommitProof:
-		_, _, err = k.checkCommit(ctx, m)
+		_, err = k.checkCommit(ctx, m)
 	case *types.MsgRevealProof:
 		_, _, _, err = k.checkReveal(ctx, m)
 	}
@@ -28,27 +28,27 @@ func (k *Keeper) Admit(ctx context.Context, msg sdk.Msg) error {
 }
 
 // checkCommit is everything that a commitment has to fulfil.
-func (k *Keeper) checkCommit(ctx context.Context, m *types.MsgCommitProof) (sdk.AccAddress, computetypes.Node, error) {
+func (k *Keeper) checkCommit(ctx context.Context, m *types.MsgCommitProof) (sdk.AccAddress, error) {
 	addr, err := m.Validate()
 	if err != nil {
-		return nil, computetypes.Node{}, err
+		return nil, err
 	}
 	w, err := k.windowOf(ctx, m.Window)
 	if err != nil {
-		return nil, computetypes.Node{}, err
+		return nil, err
 	}
 	if w.Phase != types.PHASE_OPEN {
-		return nil, computetypes.Node{}, errorsmod.Wrapf(types.ErrWindow, "window %d took commitments up to height %d", w.Height, w.ClosesAt)
+		return nil, errorsmod.Wrapf(types.ErrWindow, "window %d took commitments up to height %d", w.Height, w.ClosesAt)
 	}
 	params, err := k.Params.Get(ctx)
 	if err != nil {
-		return nil, computetypes.Node{}, err
+		return nil, err
 	}
 	if m.Rounds > params.MaxRounds {
-		return nil, computetypes.Node{}, errorsmod.Wrapf(types.ErrInvalidCommit, "%d rounds, at most %d are taken: choose a larger n", m.Rounds, params.MaxRounds)
+		return nil, errorsmod.Wrapf(types.ErrInvalidCommit, "%d rounds, at most %d are taken: choose a larger n", m.Rounds, params.MaxRounds)
 	}
-	n, err := k.prover(ctx, addr)
-	return addr, n, err
+	_, err = k.prover(ctx, addr)
+	return addr, err
 }
 
 // prover is a node that may prove.

@@ -15,7 +15,7 @@ import (
 
 // CommitProof implements types.MsgServer.
 func (k msgServer) CommitProof(ctx context.Context, m *types.MsgCommitProof) (*types.MsgCommitProofResponse, error) {
-	addr, _, err := k.checkCommit(ctx, m)
+	addr, err := k.checkCommit(ctx, m)
 	if err != nil {
 		return nil, err
 	}

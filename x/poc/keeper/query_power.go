@@ -73,7 +73,7 @@ func (q queryServer) Power(ctx context.Context, r *types.QueryPowerRequest) (*ty
 	if err != nil {
 		return nil, err
 	}
-	record, err := q.Keeper.Records.Get(ctx, addr)
+	record, err := q.Records.Get(ctx, addr)
 	if errors.Is(err, collections.ErrNotFound) {
 		return nil, status.Errorf(codes.NotFound, "%s has proved nothing yet", r.Node)
 	}

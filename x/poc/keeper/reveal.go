@@ -8,7 +8,6 @@ import (
 	"cosmossdk.io/collections"
 	errorsmod "cosmossdk.io/errors"
 	"cosmossdk.io/math"
-	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
@@ -64,7 +63,7 @@ func (k *Keeper) verify(ctx context.Context, addr sdk.AccAddress, w types.Window
 	}
 	sdkCtx := sdk.UnwrapSDKContext(ctx)
 	samples := w.SamplesOf(c)
-	sdkCtx.GasMeter().ConsumeGas(storetypes.Gas(params.VerifyGas*uint64(samples)<<c.Log2N>>proof.MinLogN), "verify a proof of computing")
+	sdkCtx.GasMeter().ConsumeGas(params.VerifyGas*uint64(samples)<<c.Log2N>>proof.MinLogN, "verify a proof of computing")
 	task, err := w.TaskWindow(sdkCtx.ChainID(), addr, n.Pubkey, c.Log2N)
 	if err != nil {
 		return nil, err
