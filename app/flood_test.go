@@ -2,12 +2,15 @@ package app_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"slices"
 	"sync"
 	"testing"
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	"github.com/stretchr/testify/require"
+
+	"cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
@@ -23,10 +26,17 @@ import (
 	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
-// flooded is a chain on which accounts 4 and up are nodes.
+// flooded is a chain on which accounts 4 and up are nodes, in the middle of a long window.
 func flooded(t *testing.T, nodes int, options map[string]any) (*apptest.Chain, *mempool.Pool) {
 	t.Helper()
-	c := apptest.New(t, apptest.Options{Accounts: 4 + nodes, AppOptions: options})
+	c := apptest.New(t, apptest.Options{Accounts: 4 + nodes, AppOptions: options, Genesis: func(state map[string]json.RawMessage) {
+		g := poctypes.DefaultGenesis()
+		g.Windows = []poctypes.Window{{
+			Height: 1, Phase: poctypes.PHASE_OPEN, Beacon: make([]byte, 32), ClosesAt: 1_000,
+			Minted: math.ZeroInt(), MintedValidators: math.ZeroInt(), Paid: math.ZeroInt(),
+		}}
+		state[poctypes.ModuleName] = mustJSON(t, g)
+	}})
 	market(t, c, c.Accounts[3], c.Accounts[4:])
 	pool, ok := c.Mempool().(*mempool.Pool)
 	require.True(t, ok)
@@ -166,14 +176,15 @@ func TestUrgent(t *testing.T) {
 	stranger, node := c.Accounts[1], c.Accounts[4]
 	mixed := c.Sign(node, signing.SignMode_SIGN_MODE_DIRECT, 2*proofGas,
 		&computetypes.MsgReportStatus{Node: node.Address.String(), Accepting: true}, sendMsg(node, stranger))
-	arrive(t, c, status(c, stranger), commit(c, stranger), mixed)
-	require.Equal(t, 3, pool.Count(mempool.Ordinary))
+	arrive(t, c, status(c, stranger), mixed)
+	require.Contains(t, c.Check(commit(c, stranger)).Log, "not registered", "a stranger's proof has no chance, and takes no place")
+	require.Equal(t, 2, pool.Count(mempool.Ordinary))
 	proofs := make([][]byte, 7)
 	for i := range proofs {
 		proofs[i] = commit(c, c.Accounts[5])
 	}
 	arrive(t, c, proofs[:6]...)
-	require.Equal(t, []int{4, 0, 5}, []int{pool.Count(mempool.Proof), pool.Count(mempool.Work), pool.Count(mempool.Ordinary)})
+	require.Equal(t, []int{4, 0, 4}, []int{pool.Count(mempool.Proof), pool.Count(mempool.Work), pool.Count(mempool.Ordinary)})
 	pool.Executed(c.LastBlockHeight(), proofs[:2])
 	arrive(t, c, proofs[6])
 	require.Equal(t, 3, pool.Count(mempool.Proof), "their places are free again")
