@@ -198,6 +198,18 @@ func (n *Network) UnbondingAt(ctx context.Context, node string, height int64) (s
 	return sum, err
 }
 
+// Slash is the record of one punishment.
+type Slash struct {
+	Amount   Int    `json:"amount"`
+	Reason   string `json:"reason"`
+	Evidence []byte `json:"evidence"`
+}
+
+// SlashesAt lists a node's slashes at a height; 0 is now.
+func (n *Network) SlashesAt(ctx context.Context, node string, height int64) ([]Slash, error) {
+	return all[Slash](ctx, n, "/emc/compute/v1/nodes/"+node+"/slashes", "slashes", height)
+}
+
 // CustomerJobs lists a customer's jobs at a height.
 func (n *Network) CustomerJobs(ctx context.Context, customer string, height int64) ([]Job, error) {
 	return all[Job](ctx, n, "/emc/compute/v1/customers/"+customer+"/jobs", "jobs", height)

@@ -84,8 +84,12 @@ func (m *Money) Check(ctx context.Context) error {
 		return err
 	}
 	supply, err := m.supplyAt(ctx, height)
-	if err == nil && supply != m.supply {
-		err = fmt.Errorf("the supply is %d uemc at height %d, it was %d", supply, height, m.supply)
+	if err != nil {
+		return err
+	}
+	slashed, err := m.slashed(ctx, height)
+	if err == nil && supply+slashed != m.supply {
+		err = fmt.Errorf("the supply is %d uemc at height %d without what was issued and with the %d that were slashed, it was %d", supply, height, slashed, m.supply)
 	}
 	return err
 }
@@ -170,6 +174,23 @@ func (m *Money) checkNodes(ctx context.Context, known map[string]Job, height int
 		return fmt.Errorf("the stake account holds %d uemc, stakes and unbondings are %d", have, stakes)
 	}
 	return nil
+}
+
+// slashed is what was burned of all nodes that were ever seen.
+func (m *Money) slashed(ctx context.Context, height int64) (sum int64, err error) {
+	m.mu.Lock()
+	seen := slices.Collect(maps.Keys(m.nodes))
+	m.mu.Unlock()
+	for _, node := range seen {
+		list, err := m.net.SlashesAt(ctx, node, height)
+		if err != nil {
+			return 0, err
+		}
+		for _, s := range list {
+			sum += int64(s.Amount)
+		}
+	}
+	return sum, nil
 }
 
 // unbondings is the stake on its way back, of all nodes that were ever seen.

@@ -12,8 +12,8 @@ import (
 
 // ledger is a chain's answers, with the sums that a test may get wrong.
 type ledger struct {
-	supply, stakes, escrow, reserved, paid, unbonding int64
-	status                                            string
+	supply, minted, slashed, stakes, escrow, reserved, paid, unbonding int64
+	status                                                             string
 }
 
 var sound = ledger{supply: 1000, stakes: 70, unbonding: 20, escrow: 60, reserved: 1, status: Running}
@@ -28,6 +28,8 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"/emc/compute/v1/customers/c1/jobs":             `{"jobs":[` + job + `]}`,
 		"/emc/compute/v1/jobs/j1":                       fmt.Sprintf(`{"job":%s,"escrow_balance":{"amount":"%d"}}`, job, l.escrow),
 		"/emc/compute/v1/nodes":                         fmt.Sprintf(`{"nodes":[{"node":{"address":"n1","stake":"50","reserved_slots":%d,"offer":{"slots":1}}}]}`, l.reserved),
+		"/emc/compute/v1/nodes/n1/slashes":              fmt.Sprintf(`{"slashes":[{"amount":"%d"}]}`, l.slashed),
+		"/emc/poc/v1/emission":                          fmt.Sprintf(`{"emission":{"minted":"%d"}}`, l.minted),
 		"/emc/compute/v1/nodes/n1/unbondings":           fmt.Sprintf(`{"unbondings":[{"amount":"%d"}]}`, l.unbonding),
 		"/emc/compute/v1/nodes/n1/jobs":                 `{"jobs":[` + job + `]}`,
 	}
@@ -47,6 +49,10 @@ func TestMoney(t *testing.T) {
 		says  string
 	}{
 		{"success", func(*ledger) {}, ""},
+		{"success - issued for proofs", func(l *ledger) { l.supply, l.minted = l.supply+5, l.minted+5 }, ""},
+		{"success - slashed", func(l *ledger) { l.supply, l.stakes, l.unbonding, l.slashed = l.supply-5, l.stakes-5, l.unbonding-5, 5 }, ""},
+		{"error - issued and not there", func(l *ledger) { l.minted += 5 }, "supply"},
+		{"error - slashed and still there", func(l *ledger) { l.slashed = 5 }, "supply"},
 		{"error - minted", func(l *ledger) { l.supply++ }, "supply"},
 		{"error - burned", func(l *ledger) { l.supply-- }, "supply"},
 		{"error - stake missing", func(l *ledger) { l.stakes-- }, "stake account"},

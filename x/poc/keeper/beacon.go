@@ -55,10 +55,8 @@ func (k *Keeper) Advance(ctx context.Context, first []byte) error {
 			now.Contributor = key.Validator
 			key.LastContribution = height
 			key.Contributions++
-			key.MissedInRow = 0
 		} else {
 			key.Misses++
-			key.MissedInRow++
 		}
 		if err := k.setKey(ctx, key); err != nil {
 			return err
@@ -100,9 +98,10 @@ func (k *Keeper) prune(ctx context.Context, height int64) error {
 	return nil
 }
 
-// needed is how many keys a draw waits for: some, or all of the bonded
-// validators' where there are fewer. Who missed his blocks in a row is not waited
-// for, until he contributes again: a lost key must not stop the windows of all.
+// needed is how many keys a draw waits for: some, or all where there are fewer, of
+// the bonded validators who contributed not long ago. Others are not waited for: a
+// lost key must not stop the windows of all, nor a validator whose proposals are
+// refused since what he contributes is false.
 func (k *Keeper) needed(ctx context.Context, height int64) (uint32, error) {
 	params, err := k.Params.Get(ctx)
 	if err != nil {
@@ -119,7 +118,7 @@ func (k *Keeper) needed(ctx context.Context, height int64) (uint32, error) {
 		if err != nil {
 			return 0, err
 		}
-		if found && key.ActiveAt(height) != nil && key.MissedInRow < params.MissedContributions {
+		if found && key.ActiveAt(height) != nil && key.LastContribution > 0 && key.LastContribution+int64(params.DrawBlocks) > height {
 			if active++; active == params.DrawContributors {
 				break
 			}

@@ -152,7 +152,7 @@ func (f *fixture) record(i int) types.BeaconKey {
 	return r.BeaconKey
 }
 
-// register registers keys, and waits until they count.
+// register registers keys, waits until they count, and has each contribute once.
 func (f *fixture) register(keys ...beacon.Key) {
 	f.Helper()
 	for i, key := range keys {
@@ -161,5 +161,8 @@ func (f *fixture) register(keys ...beacon.Key) {
 	}
 	for range 5 {
 		f.block(0, nil)
+	}
+	for i := range keys {
+		f.block(i, &keys[i])
 	}
 }

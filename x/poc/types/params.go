@@ -25,7 +25,7 @@ func Uemc(a math.Int) sdk.Coin { return sdk.Coin{Denom: Denom, Amount: a} }
 // DefaultParams are the genesis defaults; the module README motivates each.
 func DefaultParams() Params {
 	return Params{
-		KeyDelayBlocks: 1_000, DrawContributors: 4, HistoryBlocks: 20_000, MissedContributions: 3,
+		KeyDelayBlocks: 1_000, DrawContributors: 4, HistoryBlocks: 20_000,
 
 		WindowGapBlocks: 600, WindowMeanBlocks: 1_200, WindowBlocks: 12, WindowMilliseconds: 15_000,
 		DrawBlocks: 100, RevealBlocks: 60, MaxReveals: 500, Samples: 16, SuspectSamples: 32, MaxRounds: proof.MaxRounds,
@@ -46,7 +46,6 @@ func (p Params) Validate() error {
 		{"key_delay_blocks", p.KeyDelayBlocks, 1, 1_000_000},
 		{"draw_contributors", uint64(p.DrawContributors), 1, 100},
 		{"history_blocks", p.HistoryBlocks, 100, 10_000_000},
-		{"missed_contributions", uint64(p.MissedContributions), 1, 1_000},
 		{"window_gap_blocks", p.WindowGapBlocks, 3, 1_000_000},
 		{"window_mean_blocks", p.WindowMeanBlocks, 1, 1_000_000},
 		{"window_blocks", p.WindowBlocks, 2, 1_000},
