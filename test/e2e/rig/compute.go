@@ -84,6 +84,8 @@ type Node struct {
 	Endpoints     []string `json:"endpoints"`
 	Pubkey        []byte   `json:"pubkey"`
 	Accepting     bool     `json:"accepting"`
+	Jailed        bool     `json:"jailed"`
+	Power         Int      `json:"power"`
 	Stake         Int      `json:"stake"`
 	Deposit       Int      `json:"deposit"`
 	ReservedSlots Int      `json:"reserved_slots"`

@@ -1,11 +1,13 @@
 package rig
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,6 +23,9 @@ type Worker struct {
 	// Proves: it takes part in windows. Otherwise nothing holds its jobs still, which
 	// tests of times and of every fee want.
 	Proves bool
+	// Binary is another emc-worker than the rig's, Wrap a command that runs it.
+	Binary string
+	Wrap   []string
 
 	process *Process
 }
@@ -47,7 +52,8 @@ func (w *Worker) once(ctx context.Context, args []string) error {
 		return err
 	}
 	var err error
-	if w.process, err = Launch(w.Home+".log", w.env(), "", w.Net.Bin.Worker(), append(args, "--home", w.Home)...); err != nil {
+	line := append(append(slices.Clone(w.Wrap), cmp.Or(w.Binary, w.Net.Bin.Worker())), append(args, "--home", w.Home)...)
+	if w.process, err = Launch(w.Home+".log", w.env(), "", line[0], line[1:]...); err != nil {
 		return err
 	}
 	if _, err = w.process.WaitLine(ctx, "ready"); err != nil {
