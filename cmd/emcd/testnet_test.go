@@ -54,9 +54,10 @@ func TestTestnet(t *testing.T) {
 			return err == nil && height >= 3
 		}, 90*time.Second, fmt.Sprintf("node %d at height 3", i))
 	}
-	// All four contribute to the beacon with the keys that init-files made.
+	// All four contribute to the beacon with the keys that init-files made. A draw waits
+	// for those who have contributed before: by height 12 all have.
 	localnet.Eventually(t, func() bool {
-		out, err := exec.CommandContext(t.Context(), binary, "query", "poc", "draw", "2", "--node", fmt.Sprintf("http://127.0.0.1:%d", base+1)).Output()
+		out, err := exec.CommandContext(t.Context(), binary, "query", "poc", "draw", "12", "--node", fmt.Sprintf("http://127.0.0.1:%d", base+1)).Output()
 		return err == nil && strings.Contains(string(out), "ready: true") && strings.Contains(string(out), "needed: 4")
 	}, 90*time.Second, "a draw to which four keys have contributed")
 }

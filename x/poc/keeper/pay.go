@@ -3,10 +3,11 @@ package keeper
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"cosmossdk.io/collections"
-	"cosmossdk.io/math"
+	sdkmath "cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
@@ -40,7 +41,7 @@ func (k *Keeper) age(ctx context.Context, e types.Emission) (time.Duration, erro
 	if err != nil || e.Started == 0 || now <= e.Started {
 		return 0, err
 	}
-	return time.Duration(now-e.Started) * time.Second, nil
+	return time.Duration(min(now-e.Started, int64(math.MaxInt64/time.Second))) * time.Second, nil // 292 years
 }
 
 // beginPaying issues what a window earns: what the schedule allows since the last
@@ -58,7 +59,7 @@ func (k *Keeper) beginPaying(ctx context.Context, params types.Params, w *types.
 	}
 	scheduled := types.Scheduled(age)
 	due := types.Due(scheduled, e.Accounted, w.Weight, params.TargetPower)
-	e.Accounted = math.MaxInt(e.Accounted, scheduled)
+	e.Accounted = sdkmath.MaxInt(e.Accounted, scheduled)
 	w.Minted, w.MintedValidators = types.Split(due, params.NodesBps, params.ValidatorsBps)
 	minted := w.Minted.Add(w.MintedValidators)
 	e.Minted = e.Minted.Add(minted)
@@ -113,7 +114,7 @@ func (k *Keeper) payCommit(ctx context.Context, w *types.Window, e types.Emissio
 	if c.Weight == 0 {
 		return nil
 	}
-	share := w.Minted.Add(e.Undivided).Mul(math.NewIntFromUint64(c.Weight)).Quo(math.NewIntFromUint64(w.Weight))
+	share := w.Minted.Add(e.Undivided).Mul(sdkmath.NewIntFromUint64(c.Weight)).Quo(sdkmath.NewIntFromUint64(w.Weight))
 	if !share.IsPositive() {
 		return nil
 	}

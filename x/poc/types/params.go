@@ -7,14 +7,15 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/edgematrix/emc/pkg/amount"
+	"github.com/edgematrix/emc/pkg/power"
 	"github.com/edgematrix/emc/pkg/proof"
 )
 
 // Denom of every amount in the module.
 const Denom = amount.BaseDenom
 
-// MicroE is how many units of power are one E: 10^12 multiply-accumulates a second.
-const MicroE = 1_000_000
+// MicroE is how many units of power are one E.
+const MicroE = power.MicroE
 
 // Whole is 100 percent in hundredths of a percent.
 const Whole = 10_000
