@@ -104,7 +104,7 @@ func (app *App) contribution(ctx sdk.Context, key *beacon.Key, req *abci.Request
 		ctx.Logger().Info("no contribution to the beacon: the key in this home is not the one that counts; `emcd beacon-key register` registers it, and after a change of keys the node has to be started again")
 		return nil
 	}
-	return beacon.Contribution(key.Prove(beacon.HeightInput(ctx.ChainID(), req.Height)))
+	return beacon.Contribution(proveHeight(key, beacon.HeightInput(ctx.ChainID(), req.Height)))
 }
 
 // loadBeaconKey reads the key from a node's home. A node without one works as
