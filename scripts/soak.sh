@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Long random runs, outside CI, one after the other: CHECKS random lives of
 # x/compute, SCHEDULES seeded schedules of kills over worker, chain and
-# customer (test/soak), and every fuzz target for FUZZTIME. A size of 0 leaves a
-# part out. The summary goes to build/soak.json; the exit status is not 0 when
+# customer (test/soak), WINDOWS windows of the proof of computing while workers,
+# validators and the network are killed and stalled (test/validators), and every
+# fuzz target for FUZZTIME. A size of 0 leaves a part out. The summary goes to build/soak.json; the exit status is not 0 when
 # any part found something. One schedule alone: SCHEDULES=1 SEED=n.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=0
-checks=${CHECKS:-20000} schedules=${SCHEDULES:-1000} fuzztime=${FUZZTIME:-60s}
+checks=${CHECKS:-20000} schedules=${SCHEDULES:-1000} windows=${WINDOWS:-200} fuzztime=${FUZZTIME:-60s}
 bin=${EMC_E2E_BIN:-$PWD/build} out=${SOAK_OUT:-$PWD/build/soak.json}
 # A schedule that is repeated is looked at alone.
-if [[ -n ${SEED:-} && $schedules == 1 ]]; then checks=${CHECKS:-0} fuzztime=${FUZZTIME:-0}; fi
+if [[ -n ${SEED:-} && $schedules == 1 ]]; then checks=${CHECKS:-0} windows=${WINDOWS:-0} fuzztime=${FUZZTIME:-0}; fi
 parts=$(mktemp -d)
 trap 'rm -rf "$parts"' EXIT
 mkdir -p build
@@ -18,7 +19,7 @@ rm -f "$out" build/soak-schedules.json
 status=0
 
 printf '{}' >"$parts/schedules.json"
-lives=null fuzz=null
+lives=null proofs=null fuzz=null
 if [[ $checks != 0 ]]; then
   echo "random lives of x/compute: $checks"
   begin=$(date +%s) findings=0
@@ -35,6 +36,13 @@ if [[ $schedules != 0 ]]; then
   if [[ $status == 0 ]]; then rm -rf "$keep"; fi
   if [[ -s build/soak-schedules.json ]]; then cp build/soak-schedules.json "$parts/schedules.json"; fi
 fi
+if [[ $windows != 0 ]]; then
+  echo "windows under faults: $windows"
+  rm -f build/soak-windows.json
+  EMC_E2E_BIN=$bin EMC_WINDOWS=$windows EMC_WINDOWS_SEED=${SEED:-} EMC_WINDOWS_OUT=$PWD/build/soak-windows.json \
+    go test ./test/validators -run '^TestWindowsUnderFaults$' -v -count 1 -timeout 12h || status=1
+  if [[ -s build/soak-windows.json ]]; then proofs=$(cat build/soak-windows.json); fi
+fi
 if [[ $fuzztime != 0 && -x scripts/fuzz.sh ]]; then
   echo "fuzzing: $fuzztime each"
   rm -f build/fuzz.json
@@ -43,6 +51,6 @@ if [[ $fuzztime != 0 && -x scripts/fuzz.sh ]]; then
 fi
 # One object: the schedules' report, and the other parts beside it.
 body=$(sed -e '1s/^{//' -e '$s/}$//' "$parts/schedules.json")
-printf '{%s%s"random_lives":%s,"fuzz":%s,"status":%d}\n' "$body" "${body:+,}" "$lives" "$fuzz" "$status" >"$out"
+printf '{%s%s"random_lives":%s,"windows":%s,"fuzz":%s,"status":%d}\n' "$body" "${body:+,}" "$lives" "$proofs" "$fuzz" "$status" >"$out"
 cat "$out"
 exit "$status"

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/edgematrix/emc/test/e2e/rig"
 )
@@ -18,10 +19,16 @@ func TestCheaters(t *testing.T) {
 	honest := []*rig.Worker{s.worker("honest0", "", stake, 10), s.worker("honest1", "", stake, 10)}
 	cheaters := map[string]*rig.Worker{}
 	for _, trick := range []string{"skip", "inflate", "other-key", "precompute", "garbage", "silent"} {
-		cheaters[trick] = s.worker(trick, trick, stake, 10)
+		cheaters[trick] = s.node(trick, trick, 10)
 	}
-	cheaters["smaller"] = s.worker("smaller", "smaller", stake, 11) // which it has not: its rounds are of 2^10
-	cheaters["replay"] = s.worker("replay", "replay", stake, 10, "env", "EMC_CHEAT_REST="+s.net.REST, "EMC_CHEAT_VICTIM="+honest[0].Address)
+	cheaters["smaller"] = s.node("smaller", "smaller", 11) // which it has not: its rounds are of 2^10
+	cheaters["replay"] = s.node("replay", "replay", 10, "env", "EMC_CHEAT_REST="+s.net.REST, "EMC_CHEAT_VICTIM="+honest[0].Address)
+	var up errgroup.Group
+	up.SetLimit(3) // each runs a job before it is ready
+	for _, w := range cheaters {
+		up.Go(func() error { return w.Up(s.ctx, "--stake", stake) })
+	}
+	require.NoError(t, up.Wait())
 
 	windows := 0
 	for ; windows < within+3 && !s.ended(cheaters); windows++ { // a window that is void counts for nobody

@@ -58,6 +58,14 @@ func newSite(t *testing.T) *site {
 // worker brings up a node; the trick is empty for an honest one.
 func (s *site) worker(name, trick, stake string, log2N int, wrap ...string) *rig.Worker {
 	s.Helper()
+	w := s.node(name, trick, log2N, wrap...)
+	require.NoError(s, w.Up(s.ctx, "--stake", stake))
+	return w
+}
+
+// node is a worker that is not started yet.
+func (s *site) node(name, trick string, log2N int, wrap ...string) *rig.Worker {
+	s.Helper()
 	w := rig.NewWorker(s.net, filepath.Join(s.dir, name))
 	w.Proves, w.Wrap = true, wrap
 	w.Env = []string{"EMC_WORKER_PROOF_THREADS=1", fmt.Sprintf("EMC_WORKER_PROOF_LOG2_N=%d", log2N), "EMC_WORKER_PROOF_MEMORY=64MiB"}
@@ -71,7 +79,6 @@ func (s *site) worker(name, trick, stake string, log2N int, wrap ...string) *rig
 			s.Logf("%s said:\n%s", name, rig.Tail(w.Log(), 40))
 		}
 	})
-	require.NoError(s, w.Up(s.ctx, "--stake", stake))
 	return w
 }
 

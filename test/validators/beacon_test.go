@@ -37,12 +37,12 @@ func (n *Node) keyOf(t *testing.T, of *Node) beaconKey {
 // without the two, and are paid.
 func TestValidatorsWithoutBeacon(t *testing.T) {
 	t.Parallel()
-	liar := filepath.Join(t.TempDir(), "emcd-false")
-	require.NoError(t, rig.GoBuild(t.Context(), root, liar, "./cmd/emcd", "GOFLAGS=-tags=emc_liarNodebeacon"))
+	binary := filepath.Join(t.TempDir(), "emcd-false")
+	require.NoError(t, rig.GoBuild(t.Context(), root, binary, "./cmd/emcd", "GOFLAGS=-tags=emc_false_beacon"))
 	n := files(t, Options{Validators: 4, Comet: Settings{"consensus.timeout_propose": "500ms"}, Genesis: quickWindows})
-	lost, liarNode := n.Nodes[2], n.Nodes[3]
+	lost, liar := n.Nodes[2], n.Nodes[3]
 	require.NoError(t, os.Remove(filepath.Join(lost.Home, filepath.FromSlash(beacon.KeyFile))))
-	liarNode.Binary = liar
+	liar.Binary = binary
 	require.NoError(t, n.Start(t.Context()))
 	workers, err := n.Prove(t.Context(), n.Nodes[0])
 	for _, w := range workers {
@@ -58,7 +58,7 @@ func TestValidatorsWithoutBeacon(t *testing.T) {
 	key := n.Nodes[0].keyOf(t, lost)
 	require.Zero(t, key.Contributions)
 	require.Positive(t, int64(key.Misses), "counted, not punished")
-	require.Zero(t, n.Nodes[0].keyOf(t, liarNode).Contributions, "no block of his is accepted")
+	require.Zero(t, n.Nodes[0].keyOf(t, liar).Contributions, "no block of his is accepted")
 	require.Contains(t, n.Nodes[0].Log(), "a proposal is refused")
 
 	compared, err := n.Agree(t.Context(), 1, int64(w.Height), n.Nodes...)

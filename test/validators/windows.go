@@ -3,7 +3,6 @@ package validators
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -18,8 +17,8 @@ import (
 func quickWindows(state map[string]any) {
 	params := state["poc"].(map[string]any)["params"].(map[string]any)
 	for name, value := range map[string]any{
-		"key_delay_blocks": "10", "window_gap_blocks": "24", "window_mean_blocks": "3", "window_blocks": "8", "window_milliseconds": "4000",
-		"draw_blocks": "20", "reveal_blocks": "12", "power_windows": 4, "max_silent": 100,
+		"key_delay_blocks": "10", "window_gap_blocks": "18", "window_mean_blocks": "2", "window_blocks": "7", "window_milliseconds": "4000",
+		"draw_blocks": "20", "reveal_blocks": "8", "power_windows": 4, "max_silent": 100,
 		"stake_per_e": map[string]any{"denom": "uemc", "amount": "10000000"}, "target_power": "100000000",
 	} {
 		if _, ok := params[name]; !ok {
@@ -102,9 +101,9 @@ func (s *Storm) Fault(ctx context.Context) error {
 	}
 	f := faults[s.rand.IntN(len(faults))]
 	s.Tally.Faults[f.name]++
-	wait(4 * time.Second)
+	wait(3 * time.Second)
 	f.begin()
-	wait(4 * time.Second)
+	wait(2 * time.Second)
 	if err := f.end(); err != nil {
 		return fmt.Errorf("after %s: %w", f.name, err)
 	}
@@ -121,14 +120,14 @@ func (s *Storm) all(do func(*Node)) {
 // and returns what is wrong: an honest node that was slashed, or its proof called so.
 func (s *Storm) Count(ctx context.Context) error {
 	desk := s.Net.Nodes[0].Network
-	w, err := desk.Window(ctx, 0)
-	if errors.Is(err, rig.ErrNotFound) {
-		return nil
-	}
+	windows, err := desk.Windows(ctx)
 	if err != nil {
 		return err
 	}
-	if (w.Phase == rig.WindowClosed || w.Phase == rig.WindowVoid) && !s.seen[int64(w.Height)] {
+	for _, w := range windows {
+		if s.seen[int64(w.Height)] || (w.Phase != rig.WindowClosed && w.Phase != rig.WindowVoid) {
+			continue
+		}
 		s.seen[int64(w.Height)] = true
 		s.Tally.Windows++
 		if w.Phase == rig.WindowVoid {
@@ -150,7 +149,7 @@ func (s *Storm) Count(ctx context.Context) error {
 		}
 	}
 	if s.Tally.Wrong > 0 {
-		return fmt.Errorf("window %d: %d proofs of honest nodes were called wrong", w.Height, w.Wrong)
+		return fmt.Errorf("%d proofs of honest nodes were called wrong", s.Tally.Wrong)
 	}
 	return nil
 }

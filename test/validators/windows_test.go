@@ -33,11 +33,13 @@ func TestWindowsUnderFaults(t *testing.T) {
 	require.NoError(t, err)
 	began := time.Now()
 	s := NewStorm(n, workers, seed)
+	said := 0
 	for s.Tally.Windows < windows {
 		require.NoError(t, s.Fault(t.Context()))
 		require.NoError(t, s.Count(t.Context()), "seed %d: %+v", seed, s.Tally)
 		require.NoError(t, money.Check(t.Context()))
-		if s.Tally.Windows%10 == 0 {
+		if s.Tally.Windows >= said+10 {
+			said = s.Tally.Windows
 			t.Logf("%+v", s.Tally)
 		}
 	}

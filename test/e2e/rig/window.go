@@ -3,6 +3,7 @@ package rig
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -43,6 +44,16 @@ func (n *Network) Window(ctx context.Context, height int64) (Window, error) {
 	}
 	_, err := n.Get(ctx, fmt.Sprintf("/emc/poc/v1/windows/%d", height), 0, &answer)
 	return answer.Window, err
+}
+
+// Windows lists the last windows, at most so many as a page holds, oldest first.
+func (n *Network) Windows(ctx context.Context) ([]Window, error) {
+	var answer struct {
+		Windows []Window `json:"windows"`
+	}
+	_, err := n.Get(ctx, "/emc/poc/v1/windows?pagination.reverse=true&pagination.limit=20", 0, &answer)
+	slices.Reverse(answer.Windows)
+	return answer.Windows, err
 }
 
 // Commit is what a node committed to in the window under way.
