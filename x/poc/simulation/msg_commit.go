@@ -68,11 +68,13 @@ func commitRefused(k *keeper.Keeper) simsx.SimMsgFactoryX {
 		}
 		m := s.commitment(p, s.lie())
 		switch {
-		case !s.open():
+		case !s.window.Active() || s.window.Phase != types.PHASE_OPEN:
 			m.Window = max(1, m.Window)
 			return s.who(p.Address), m, refused(types.ErrWindow)
 		case !p.may():
 			return s.who(p.Address), m, refused(types.ErrInvalidNode)
+		case !s.open(): // the block that opens it
+			return s.who(p.Address), m, refused(types.ErrWindow)
 		}
 		handler := refused(types.ErrInvalidCommit)
 		switch s.r.Intn(6) {

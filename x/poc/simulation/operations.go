@@ -25,10 +25,10 @@ func Register(weights simsx.WeightSource, reg simsx.Registry, k *keeper.Keeper) 
 		factory simsx.SimMsgFactoryX
 	}{
 		{"poc_commit_work", 200, commitWork(k, w)},
-		{"poc_commit_lie", 12, commitLie(k)},
+		{"poc_commit_lie", 60, commitLie(k)},
 		{"poc_commit_refused", 8, commitRefused(k)},
 		{RevealRight, 160, revealRight(k, w)},
-		{RevealWrong, 12, revealWrong(k, w)},
+		{RevealWrong, 100, revealWrong(k, w)},
 		{"poc_reveal_refused", 8, revealRefused(k)},
 		{"poc_claim_rewards", 20, claimRewards(k)},
 		{"poc_register_beacon_key", 6, registerBeaconKey(k)},

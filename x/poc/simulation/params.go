@@ -26,7 +26,7 @@ func RandomParams(r *rand.Rand) types.Params {
 		WindowMilliseconds: between(10_000, 40_000),
 		DrawBlocks:         between(2, 25),
 		RevealBlocks:       between(1, 4),
-		MaxReveals:         uint32(between(1, 16)),
+		MaxReveals:         uint32(between(2, 16)),
 		Samples:            uint32(between(1, 4)),
 		MaxRounds:          between(1, 1_000),
 		PowerWindows:       uint32(between(1, 4)),
@@ -44,7 +44,7 @@ func RandomParams(r *rand.Rand) types.Params {
 		p.MaxRounds = proof.MaxRounds
 	}
 	p.SuspectSamples = p.Samples + uint32(between(0, 3))
-	p.WindowGapBlocks = p.WindowBlocks + p.RevealBlocks + between(1, 4)
+	p.WindowGapBlocks = p.WindowBlocks + p.RevealBlocks + between(1, 2)
 	p.HistoryBlocks = max(100, p.WindowBlocks+p.DrawBlocks+2) + between(0, 100)
 	p.NodesBps = uint32(between(1, types.Whole))
 	p.ValidatorsBps = uint32(between(0, int64(types.Whole-p.NodesBps)))

@@ -84,14 +84,20 @@ func (s scene) provers(ok func(prover) bool) []prover {
 // may reports whether the node may prove.
 func (p prover) may() bool { return p.Role == computetypes.ROLE_COMPUTING && !p.Jailed }
 
-// asked lists the nodes that have to open their commitment now.
+// asked lists the nodes that have to open their commitment now and will: one in
+// six stays silent throughout the window.
 func (s scene) asked() []prover {
 	if !s.window.Active() || s.window.Phase != types.PHASE_REVEAL {
 		return nil
 	}
 	return s.provers(func(p prover) bool {
-		return p.may() && p.has && p.commit.Outcome == types.OUTCOME_PENDING && s.window.Drawn(p.commit)
+		return p.may() && p.has && p.commit.Outcome == types.OUTCOME_PENDING && s.window.Drawn(p.commit) && !s.silent(p)
 	})
+}
+
+// silent says whether a node keeps what it committed to for itself.
+func (s scene) silent(p prover) bool {
+	return (int(s.window.Draw[len(s.window.Draw)-1])+int(p.account[0]))%6 == 0
 }
 
 // pick takes one of a list, or skips the operation.
