@@ -12,6 +12,7 @@ import (
 	serverconfig "github.com/cosmos/cosmos-sdk/server/config"
 
 	"github.com/edgematrix/emc/app"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 // shadow is an application that is shown the blocks of another.
@@ -84,5 +85,8 @@ func TestShadowApps(t *testing.T) {
 	p.live(60, 300, 14)
 	p.requireInvariants()
 	p.requireLife()
-	requireSameAfterImport(t, p)
+	for _, phase := range []poctypes.Phase{poctypes.PHASE_OPEN, poctypes.PHASE_REVEAL} {
+		require.True(t, p.into(phase, 200, 14), "no window in %s", phase)
+		requireSameAfterImport(t, p)
+	}
 }

@@ -32,6 +32,8 @@ import (
 	"github.com/edgematrix/emc/app"
 	"github.com/edgematrix/emc/app/ante"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
+	"github.com/edgematrix/emc/x/poc"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 // The SDK's simulator delivers transactions after the end of their block, one
@@ -49,30 +51,38 @@ const (
 // simStart is when every play begins.
 func simStart() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
-// weighted is an operation of a module.
-type weighted struct {
+// operation is one of a module.
+type operation struct {
+	name    string // as the module's weight is called
 	weight  uint32
 	factory simsx.SimMsgFactoryX
 }
 
-// operations collects the modules' operations; it implements simsx.Registry.
+// operations collects the modules' operations; it implements simsx.Registry and
+// simsx.WeightSource, which is asked for a weight before each is added.
 type operations struct {
-	list   []weighted
+	list   []operation
 	total  uint32
 	factor uint32 // of the weights of what is added next
+	name   string // of what is added next
+}
+
+func (o *operations) Get(name string, weight uint32) uint32 {
+	o.name = name
+	return weight
 }
 
 func (o *operations) Add(weight uint32, f simsx.SimMsgFactoryX) {
 	if weight *= o.factor; weight > 0 {
-		o.list, o.total = append(o.list, weighted{weight, f}), o.total+weight
+		o.list, o.total = append(o.list, operation{o.name, weight, f}), o.total+weight
 	}
 }
 
-func (o *operations) pick(r *rand.Rand) simsx.SimMsgFactoryX {
+func (o *operations) pick(r *rand.Rand) operation {
 	at := uint32(r.Int63n(int64(o.total)))
 	for _, op := range o.list {
 		if at < op.weight {
-			return op.factory
+			return op
 		}
 		at -= op.weight
 	}
@@ -80,21 +90,26 @@ func (o *operations) pick(r *rand.Rand) simsx.SimMsgFactoryX {
 }
 
 // operationsOf asks every module. Other modules' proposals are left out: one
-// that halves the validators' block size says nothing about this chain.
-func operationsOf(a *app.App) *operations {
-	weights := simsx.WeightSourceFn(func(_ string, weight uint32) uint32 { return weight })
-	proposals, ops := simsx.NewUniqueTypeRegistry(), &operations{}
+// that halves the validators' block size says nothing about this chain. Those of
+// x/poc stand apart: a window is short, and nodes get turns of their own in it.
+func operationsOf(a *app.App) (ops, proving *operations) {
+	proposals := simsx.NewUniqueTypeRegistry()
+	ops, proving = &operations{}, &operations{factor: 1}
 	for _, m := range a.SimulationManager().Modules {
-		if p, ok := m.(interface{ Name() string }); !ok || p.Name() != computetypes.ModuleName {
+		if p, ok := m.(interface{ Name() string }); !ok || (p.Name() != computetypes.ModuleName && p.Name() != poctypes.ModuleName) {
 			continue
 		}
 		if p, ok := m.(simsx.HasProposalMsgsX); ok {
-			p.ProposalMsgsX(weights, proposals)
+			p.ProposalMsgsX(ops, proposals)
 		}
 	}
 	for _, m := range a.SimulationManager().Modules {
 		if _, mints := m.(nftmodule.AppModule); mints {
 			continue // its factory mints as it goes, in the state that it should only read
+		}
+		if n, ok := m.(poc.AppModule); ok {
+			n.WeightedOperationsX(proving, proving)
+			continue
 		}
 		ops.factor = 1
 		if n, ok := m.(interface{ Name() string }); ok && n.Name() == computetypes.ModuleName {
@@ -102,12 +117,12 @@ func operationsOf(a *app.App) *operations {
 		}
 		switch m := m.(type) {
 		case simsx.HasWeightedOperationsX:
-			m.WeightedOperationsX(weights, ops)
+			m.WeightedOperationsX(ops, ops)
 		case simsx.HasWeightedOperationsXWithProposals:
-			m.WeightedOperationsX(weights, ops, proposals.Iterator(), nil)
+			m.WeightedOperationsX(ops, ops, proposals.Iterator(), nil)
 		}
 	}
-	return ops
+	return ops, proving
 }
 
 // later is an operation that another has ordered for some later time.
@@ -124,9 +139,11 @@ type play struct {
 	genesis  *abci.RequestInitChain
 	accounts []simtypes.Account
 	ops      *operations
+	proving  *operations
 	r        *rand.Rand
 	time     time.Time
 	later    []later
+	ledger   ledger
 
 	// CheckTx sends each transaction through CheckTx first, as a node's mempool does.
 	checkTx bool
@@ -144,6 +161,7 @@ type counters struct {
 	passedOn, standstills       int
 	retired, unbonded, unjailed int
 	paramChanges                int
+	proving                     provingCounters
 }
 
 // simulatedApp is an application on a database.
@@ -172,7 +190,7 @@ func newPlay(t testing.TB, seed int64, options map[string]any) *play {
 		r, simtypes.RandomAccounts(r, simAccounts), simtypes.Config{GenesisTime: simStart().Unix(), ChainID: simChain})
 	consensus := app.DefaultConsensusParams().ToProto()
 	consensus.Block.MaxGas = -1
-	p := &play{t: t, app: a, accounts: accounts, ops: operationsOf(a), r: r, time: simStart(), count: counters{closed: map[computetypes.JobStatus]int{}}}
+	p := &play{t: t, app: a, accounts: accounts, r: r, time: simStart(), count: counters{closed: map[computetypes.JobStatus]int{}}}
 	p.begin(&abci.RequestInitChain{ChainId: simChain, Time: simStart(), InitialHeight: 1, ConsensusParams: &consensus, AppStateBytes: state})
 	return p
 }
@@ -182,12 +200,14 @@ func (p *play) begin(genesis *abci.RequestInitChain) {
 	handler, err := ante.New(p.app.AnteOptions())
 	require.NoError(p.t, err)
 	p.ante, p.genesis = handler, genesis
+	p.ops, p.proving = operationsOf(p.app)
 	_, err = p.app.InitChain(genesis)
 	require.NoError(p.t, err)
 	_, err = p.app.FinalizeBlock(&abci.RequestFinalizeBlock{Height: genesis.InitialHeight, Time: p.time})
 	require.NoError(p.t, err)
 	_, err = p.app.Commit()
 	require.NoError(p.t, err)
+	p.ledger = p.opened()
 }
 
 // run makes blocks with up to twice size operations each.
@@ -229,28 +249,34 @@ func (p *play) block(pause time.Duration, size int) {
 	height := p.app.LastBlockHeight() + 1
 	p.time = p.time.Add(pause)
 	request := &abci.RequestFinalizeBlock{Height: height, Time: p.time}
-	ctx := p.scene(height)
+	var contribution []byte
+	request.ProposerAddress, contribution = p.propose(height)
+	ctx := p.scene(height, request.ProposerAddress)
 	before, err := p.app.ComputeKeeper.Params.Get(ctx)
 	require.NoError(p.t, err)
 	_, err = p.app.ModuleManager().PreBlock(ctx)
 	require.NoError(p.t, err)
+	require.NoError(p.t, p.app.PocKeeper.Advance(ctx, contribution))
 	_, err = p.app.ModuleManager().BeginBlock(ctx)
 	require.NoError(p.t, err)
 
 	var expected []error
-	act := func(f simsx.SimMsgFactoryX) {
-		if raw, err, sent := p.act(ctx, f, len(request.Txs)); sent {
+	act := func(op operation) {
+		if raw, err, sent := p.act(ctx, op, len(request.Txs)); sent {
 			request.Txs, expected = append(request.Txs, raw), append(expected, err)
 		}
 	}
 	for _, f := range p.due() {
-		act(f)
+		act(operation{factory: f})
 	}
 	for range size {
 		act(p.ops.pick(p.r))
 	}
 	for range 8 {
-		act(p.vote())
+		act(operation{factory: p.vote()})
+	}
+	for range turns {
+		act(p.proving.pick(p.r))
 	}
 	if p.checkTx {
 		for _, raw := range request.Txs { // the answer is for the mempool
@@ -258,9 +284,13 @@ func (p *play) block(pause time.Duration, size int) {
 			require.NoError(p.t, err)
 		}
 	}
+	first := 0
+	if contribution != nil {
+		first, request.Txs = 1, append([][]byte{contribution}, request.Txs...)
+	}
 	response, err := p.app.FinalizeBlock(request)
 	require.NoError(p.t, err, "block %d", height)
-	for i, result := range response.TxResults {
+	for i, result := range response.TxResults[first:] {
 		require.Equal(p.t, expected[i] == nil, result.Code == abci.CodeTypeOK,
 			"block %d, transaction %d: one after the other it came to %v, in the block to %q", height, i, expected[i], result.Log)
 		p.watch(result.Events)
@@ -280,8 +310,8 @@ func (p *play) block(pause time.Duration, size int) {
 }
 
 // scene is a copy of the committed state at the beginning of a block.
-func (p *play) scene(height int64) sdk.Context {
-	head := cmtproto.Header{ChainID: simChain, Height: height, Time: p.time}
+func (p *play) scene(height int64, proposer []byte) sdk.Context {
+	head := cmtproto.Header{ChainID: simChain, Height: height, Time: p.time, ProposerAddress: proposer}
 	return sdk.NewContext(p.app.CommitMultiStore().CacheMultiStore(), head, false, log.NewNopLogger()).
 		WithHeaderInfo(header.Info{ChainID: simChain, Height: height, Time: p.time}).
 		WithConsensusParams(p.app.GetConsensusParams(p.context())).WithExecMode(sdk.ExecModeFinalize).WithCometInfo(noNews{})
@@ -294,8 +324,9 @@ func (p *play) context() sdk.Context {
 
 // act has somebody send a message. It returns the transaction and what came of
 // it on the copy; a result other than the factory expects ends the test.
-func (p *play) act(ctx sdk.Context, f simsx.SimMsgFactoryX, index int) (raw []byte, result error, sent bool) {
+func (p *play) act(ctx sdk.Context, op operation, index int) (raw []byte, result error, sent bool) {
 	p.t.Helper()
+	f := op.factory
 	codec := p.app.TxConfig().SigningContext().AddressCodec()
 	data := simsx.NewChainDataSource(ctx, p.r, p.app.AccountKeeper, p.app.BankKeeper, codec, p.accounts...)
 	reporter := simsx.NewBasicSimulationReporter().WithScope(f.MsgType())
@@ -322,6 +353,7 @@ func (p *play) act(ctx sdk.Context, f simsx.SimMsgFactoryX, index int) (raw []by
 
 	result = p.execute(ctx.WithTxBytes(raw).WithTxIndex(index), tx)
 	require.NoError(p.t, f.DeliveryResultHandler()(result), "block %d, %T: %v", ctx.BlockHeight(), msg, msg)
+	p.requireVerdict(ctx, op, msg)
 	p.count.sent++
 	if result != nil {
 		p.count.refused++
@@ -434,7 +466,8 @@ func (p *play) watch(events []abci.Event) {
 		event.Attributes = slices.DeleteFunc(slices.Clone(event.Attributes), func(a abci.EventAttribute) bool { return a.Key == "mode" || a.Key == "msg_index" })
 		parsed, err := sdk.ParseTypedEvent(event)
 		if err != nil {
-			require.NotContains(p.t, event.Type, "emc.compute", "an event that cannot be read: %s", err)
+			require.NotContains(p.t, event.Type, "emc.", "an event that cannot be read: %s", err)
+			p.ledger.watch(event)
 			continue
 		}
 		switch e := parsed.(type) {
@@ -454,15 +487,20 @@ func (p *play) watch(events []abci.Event) {
 			p.count.unbonded++
 		case *computetypes.EventQueueError:
 			p.t.Fatalf("entry %s of the agenda failed: %s", e.Entry, e.Error)
+		default:
+			p.watchProving(parsed)
 		}
 	}
 }
 
-// requireInvariants holds the module's rules, and that every coin has an owner.
+// requireInvariants holds the modules' rules, that every coin has an owner, and
+// that none came from nowhere.
 func (p *play) requireInvariants() {
 	p.t.Helper()
 	ctx := p.context()
 	require.NoError(p.t, p.app.ComputeKeeper.CheckInvariants(ctx), "after block %d", p.app.LastBlockHeight())
+	require.NoError(p.t, p.app.PocKeeper.CheckInvariants(ctx), "after block %d", p.app.LastBlockHeight())
+	p.requireLedger()
 	held := sdk.NewInt64Coin(computetypes.Denom, 0)
 	p.app.BankKeeper.IterateAllBalances(ctx, func(_ sdk.AccAddress, coin sdk.Coin) bool {
 		if coin.Denom == computetypes.Denom {
@@ -477,6 +515,11 @@ func (p *play) requireInvariants() {
 func (p *play) missing() []string {
 	c := p.count
 	var out []string
+	for what, n := range c.proving.all() {
+		if n == 0 {
+			out = append(out, what)
+		}
+	}
 	for what, n := range map[string]int{
 		"a job completed": c.closed[computetypes.JOB_STATUS_COMPLETED], "a job failed": c.closed[computetypes.JOB_STATUS_FAILED],
 		"a job cancelled": c.closed[computetypes.JOB_STATUS_CANCELLED], "a job expired": c.closed[computetypes.JOB_STATUS_EXPIRED],
@@ -500,6 +543,7 @@ func (p *play) requireLife() {
 		"nodes: %d retired, %d unjailed, %d unbondings; %d standstills, %d changes of parameters", c.sent, c.refused, c.skipped,
 		c.closed[computetypes.JOB_STATUS_COMPLETED], c.closed[computetypes.JOB_STATUS_FAILED], c.closed[computetypes.JOB_STATUS_CANCELLED],
 		c.closed[computetypes.JOB_STATUS_EXPIRED], c.passedOn, c.retired, c.unjailed, c.unbonded, c.standstills, c.paramChanges)
+	p.t.Logf("proving: %+v", c.proving)
 	require.Empty(p.t, p.missing(), "this never happened: the play proves nothing about it")
 	if c.sent == 0 || 2*c.refused > c.sent {
 		p.t.Errorf("%d of %d transactions were refused", c.refused, c.sent)

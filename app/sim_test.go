@@ -4,6 +4,7 @@ package app_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/edgematrix/emc/app"
 	"github.com/edgematrix/emc/app/ante"
 	"github.com/edgematrix/emc/app/apptest"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 func init() { simcli.GetSimulatorFlags() }
@@ -43,7 +45,7 @@ func (a simApp) EndBlocker(ctx sdk.Context) (sdk.EndBlock, error) {
 	return a.ModuleManager().EndBlock(ctx)
 }
 
-// newSimApp is the chain's application that holds x/compute's invariants at the
+// newSimApp is the chain's application that holds its modules' invariants at the
 // end of every fifth block.
 func newSimApp(logger log.Logger, db dbm.DB, loadLatest bool, appOpts servertypes.AppOptions, options ...func(*baseapp.BaseApp)) simApp {
 	a := app.New(logger, db, false, appOpts, options...)
@@ -59,7 +61,7 @@ func newSimApp(logger log.Logger, db dbm.DB, loadLatest bool, appOpts servertype
 		if err != nil || ctx.BlockHeight()%5 != 0 {
 			return end, err
 		}
-		return end, a.ComputeKeeper.CheckInvariants(ctx)
+		return end, errors.Join(a.ComputeKeeper.CheckInvariants(ctx), a.PocKeeper.CheckInvariants(ctx))
 	})
 	if loadLatest {
 		if err := a.LoadLatestVersion(); err != nil {
@@ -87,6 +89,7 @@ func TestFullAppSimulation(t *testing.T) {
 	simsx.RunWithSeeds(t, newSimApp, simState, []int64{1, 7}, nil,
 		func(t testing.TB, run simsx.TestInstance[simApp], _ []simtypes.Account) {
 			require.NoError(t, run.App.ComputeKeeper.CheckInvariants(run.App.NewContext(true)))
+			require.NoError(t, run.App.PocKeeper.CheckInvariants(run.App.NewContext(true)))
 			exported, err := run.App.ExportAppStateAndValidators(false, nil, nil)
 			require.NoError(t, err)
 			again := apptest.NewApp(t, nil)
@@ -98,6 +101,7 @@ func TestFullAppSimulation(t *testing.T) {
 			var state map[string]json.RawMessage
 			require.NoError(t, json.Unmarshal(exported.AppState, &state))
 			require.Contains(t, state, "compute")
+			require.Contains(t, state, "poc")
 		})
 }
 
@@ -112,16 +116,21 @@ func seeds(t *testing.T, test func(t *testing.T, seed int64)) {
 	}
 }
 
-// What is exported in the middle of running jobs and imported again is the same
+// What is exported in the middle of running jobs, in each phase of a window, and imported again is the same
 // state, key by key.
 func TestAppImportExport(t *testing.T) {
 	seeds(t, func(t *testing.T, seed int64) {
 		p := newPlay(t, seed, nil)
-		for range 5 {
-			p.run(30, 30)
+		reached := 0
+		for phase := poctypes.PHASE_OPEN; phase <= poctypes.PHASE_PAYING; phase++ {
+			p.run(20, 30)
+			if p.into(phase, 60, 30) { // with little to do a window may pass through one within a block
+				reached++
+			}
 			p.requireInvariants()
 			requireSameAfterImport(t, p)
 		}
+		require.GreaterOrEqual(t, reached, 2)
 		p.live(0, 600, 30)
 		p.requireLife()
 	})
@@ -172,7 +181,7 @@ func TestAppStateDeterminism(t *testing.T) {
 // continued goes on with the same people, and counts on, on another application.
 func (p *play) continued(a *app.App, genesis *abci.RequestInitChain) *play {
 	p.t.Helper()
-	next := &play{t: p.t, app: a, accounts: p.accounts, ops: operationsOf(a), r: p.r, time: p.time, count: p.count}
+	next := &play{t: p.t, app: a, accounts: p.accounts, r: p.r, time: p.time, count: p.count}
 	next.begin(genesis)
 	return next
 }

@@ -3,6 +3,9 @@ package types_test
 import (
 	"bytes"
 	"testing"
+	"time"
+
+	"cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
@@ -38,6 +41,13 @@ func FuzzGenesis(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(raw)
+	for phase := types.PHASE_OPEN; phase <= types.PHASE_VOID; phase++ {
+		raw, err := underWay(good, phase).Marshal()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var g types.GenesisState
 		if g.Unmarshal(raw) != nil || g.Validate() != nil {
@@ -51,5 +61,48 @@ func FuzzGenesis(f *testing.F) {
 				}
 			}
 		}
+		for _, w := range g.Windows {
+			for _, c := range g.Commits {
+				if power := w.Claim(c); power > types.MaxPower {
+					t.Fatalf("%+v claims %d", c, power)
+				}
+				w.Drawn(c)
+				if _, err := w.TaskWindow("chain", c.Node, make([]byte, 33), c.Log2N); err != nil {
+					t.Fatalf("%+v in %+v: %v", c, w, err)
+				}
+			}
+		}
+		for _, r := range g.Records {
+			r.Quartile(g.Number, g.Params.PowerWindows)
+			r.Changes(g.Number, g.Params.PowerWindows)
+		}
 	})
+}
+
+// underWay is a genesis in the middle of a window.
+func underWay(good *types.GenesisState, phase types.Phase) *types.GenesisState {
+	g, node, some := *good, bytes.Repeat([]byte{2}, 20), make([]byte, 32)
+	g.Number = 7
+	g.Windows = []types.Window{{
+		Height: 9, Phase: phase, Beacon: some, Opened: time.Unix(1_700_000_000, 0).UTC(), ClosesAt: 12, TookNanoseconds: 3e9, Number: 7,
+		Draw: some, DrawnAt: 14, RevealUntil: 16, Commits: 1, DrawBelow: types.Everyone, Samples: 4, SuspectSamples: 8,
+		Minted: math.NewInt(5), MintedValidators: math.NewInt(1), Paid: math.NewInt(2),
+	}}
+	if phase < types.PHASE_CLOSED {
+		g.Commits = []types.Commit{{Node: node, Window: 9, Log2N: 10, Rounds: 3, Root: some, Outcome: types.OUTCOME_PROVED, Power: 100, Weight: 50}}
+	}
+	r := types.NewRecord(sdk.AccAddress(node).String())
+	r.Scores, r.Power, r.ChangesAt = []types.Score{{Number: 7, Outcome: types.OUTCOME_PROVED, Power: 100}}, 100, 8
+	g.Records = []types.Record{r}
+	g.Rewards = []types.Reward{types.NewReward(r.Node)}
+	g.Emission = types.Emission{Started: 1, Accounted: math.NewInt(100), Minted: math.NewInt(60), Undivided: math.NewInt(3)}
+	return &g
+}
+
+func TestUnderWay(t *testing.T) {
+	for phase := types.PHASE_OPEN; phase <= types.PHASE_VOID; phase++ {
+		if err := underWay(types.DefaultGenesis(), phase).Validate(); err != nil {
+			t.Fatalf("%s: %v: the seeds of FuzzGenesis are no sound ones", phase, err)
+		}
+	}
 }
