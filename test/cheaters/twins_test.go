@@ -48,7 +48,7 @@ func (s *site) share(windows int, workers ...*rig.Worker) float64 {
 	for range windows {
 		for {
 			w := s.window()
-			if s.T.Logf("window %d: %s, %d proved, %d silent, paid %d", w.Height, w.Phase, w.Proved, w.Silent, w.Paid); w.Phase == rig.WindowClosed {
+			if s.Logf("window %d: %s, %d proved, %d silent, paid %d", w.Height, w.Phase, w.Proved, w.Silent, w.Paid); w.Phase == rig.WindowClosed {
 				paid += int64(w.Paid)
 				break
 			}

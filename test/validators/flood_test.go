@@ -108,16 +108,9 @@ func (f *flood) run(ctx context.Context) error {
 	}
 	coins := func(amount int64) sdk.Coins { return sdk.NewCoins(sdk.NewCoin("uemc", math.NewInt(amount))) }
 	for ctx.Err() == nil {
-		tx, err := chain.Sign(ctx, chainclient.Draft{
+		if f.send(ctx, chain, signer, chainclient.Draft{
 			Messages: []sdk.Msg{banktypes.NewMsgSend(from, from, coins(1))}, Gas: floodGas, Fee: coins(floodGas/100 + 1), Account: account,
-		}, signer)
-		if err == nil {
-			err = chain.Broadcast(ctx, tx)
-		}
-		if ctx.Err() != nil {
-			break
-		}
-		if err != nil { // full: what is ordinary waits
+		}) != nil { // full: what is ordinary waits
 			pause(ctx, 100*time.Millisecond)
 			continue
 		}
@@ -128,4 +121,12 @@ func (f *flood) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (f *flood) send(ctx context.Context, chain *chainclient.Client, signer chainclient.Signer, d chainclient.Draft) error {
+	tx, err := chain.Sign(ctx, d, signer)
+	if err != nil {
+		return err
+	}
+	return chain.Broadcast(ctx, tx)
 }
