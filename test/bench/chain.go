@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand"
+	chacha "math/rand/v2"
 	"os"
 	"runtime"
 	"time"
@@ -25,7 +26,9 @@ import (
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
 
 	"github.com/edgematrix/emc/app"
+	"github.com/edgematrix/emc/pkg/beacon"
 	"github.com/edgematrix/emc/x/compute/types"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 const (
@@ -45,6 +48,19 @@ type chain struct {
 	height   int64
 	time     time.Time
 	rand     *rand.Rand
+	// proposer makes all blocks; with a key, it contributes to the beacon.
+	proposer  []byte
+	beaconKey *beacon.Key
+}
+
+// setup is what a chain begins with.
+type setup struct {
+	// keys are the accounts that send; senders of their own where there are none.
+	keys []*secp256k1.PrivKey
+	// nodes are registered.
+	nodes []types.Node
+	// poc changes x/poc's genesis; with it, the validator contributes to the beacon.
+	poc func(*poctypes.GenesisState)
 }
 
 func key(kind string, n int) *secp256k1.PrivKey {
@@ -56,6 +72,17 @@ func addressOf(k cryptotypes.PrivKey) sdk.AccAddress { return sdk.AccAddress(k.P
 // newChain starts a chain with the given number of nodes, all online, and one
 // app that each of them serves.
 func newChain(nodes int) (*chain, error) {
+	s := setup{}
+	operator, now := addressOf(key("sender", 0)).String(), chainStart()
+	for i := range nodes {
+		s.nodes = append(s.nodes, benchNode(i, 4, operator, now))
+	}
+	return startChain(s)
+}
+
+func chainStart() time.Time { return time.Unix(1_800_000_000, 0).UTC() }
+
+func startChain(s setup) (*chain, error) {
 	dir, err := os.MkdirTemp("", "emc-bench")
 	if err != nil {
 		return nil, err
@@ -65,10 +92,15 @@ func newChain(nodes int) (*chain, error) {
 		return nil, err
 	}
 	c := &chain{
-		dir: dir, height: 0, time: time.Unix(1_800_000_000, 0).UTC(), rand: rand.New(rand.NewSource(1)),
+		dir: dir, keys: s.keys, height: 0, time: chainStart(), rand: rand.New(rand.NewSource(1)),
 		app: app.New(log.NewNopLogger(), db, true, simtestutil.AppOptionsMap{"home": dir}, baseapp.SetChainID(benchChain)),
 	}
-	state, err := c.genesis(nodes)
+	if len(c.keys) == 0 {
+		for i := range senders {
+			c.keys = append(c.keys, key("sender", i))
+		}
+	}
+	state, err := c.genesis(s)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +123,7 @@ func newChain(nodes int) (*chain, error) {
 
 func (c *chain) close() { os.RemoveAll(c.dir) }
 
-func (c *chain) genesis(nodes int) (map[string]json.RawMessage, error) {
+func (c *chain) genesis(s setup) (map[string]json.RawMessage, error) {
 	valSet, err := simtestutil.CreateRandomValidatorSet()
 	if err != nil {
 		return nil, err
@@ -101,9 +133,7 @@ func (c *chain) genesis(nodes int) (map[string]json.RawMessage, error) {
 	fund := func(addr sdk.AccAddress, uemc int64) {
 		balances = append(balances, banktypes.Balance{Address: addr.String(), Coins: sdk.NewCoins(types.Uemc(sdkmath.NewInt(uemc)))})
 	}
-	for i := range senders {
-		k := key("sender", i)
-		c.keys = append(c.keys, k)
+	for i, k := range c.keys {
 		c.numbers = append(c.numbers, uint64(i))
 		c.sequence = append(c.sequence, 0)
 		accounts = append(accounts, authtypes.NewBaseAccount(addressOf(k), k.PubKey(), uint64(i), 0))
@@ -112,16 +142,27 @@ func (c *chain) genesis(nodes int) (map[string]json.RawMessage, error) {
 	compute := types.DefaultGenesis()
 	operator := addressOf(c.keys[0]).String()
 	compute.Apps = []types.App{benchApp(operator)}
-	for i := range nodes {
-		n := benchNode(i, 4, operator, c.time)
-		compute.Nodes = append(compute.Nodes, n)
-		fund(types.NodeDeposit(addressOf(key("node", i))), 1)
+	compute.Nodes = s.nodes
+	for _, n := range s.nodes {
+		fund(types.NodeDeposit(sdk.MustAccAddressFromBech32(n.Address)), 1)
 	}
 	state, err := simtestutil.GenesisStateWithValSet(c.app.AppCodec(), c.app.DefaultGenesis(), &cmttypes.ValidatorSet{Validators: valSet.Validators, Proposer: valSet.Proposer}, accounts, balances...)
 	if err != nil {
 		return nil, err
 	}
 	state[types.ModuleName] = c.app.AppCodec().MustMarshalJSON(compute)
+	c.proposer = valSet.Validators[0].Address
+	if s.poc != nil {
+		k, err := beacon.NewKey(chacha.NewChaCha8([32]byte{1}))
+		if err != nil {
+			return nil, err
+		}
+		c.beaconKey = &k
+		poc := poctypes.DefaultGenesis()
+		poc.BeaconKeys = []poctypes.BeaconKey{{Validator: sdk.ValAddress(c.proposer).String(), Pubkey: k.PubKey()}}
+		s.poc(poc)
+		state[poctypes.ModuleName] = c.app.AppCodec().MustMarshalJSON(poc)
+	}
 	return state, nil
 }
 
@@ -153,9 +194,13 @@ func benchNode(i int, slots uint32, operator string, now time.Time) types.Node {
 func (c *chain) block(txs [][]byte) (time.Duration, *abci.ResponseFinalizeBlock, error) {
 	c.height++
 	c.time = c.time.Add(time.Second)
+	if c.beaconKey != nil {
+		contribution := beacon.Contribution(c.beaconKey.Prove(beacon.HeightInput(benchChain, c.height)))
+		txs = append([][]byte{contribution}, txs...)
+	}
 	runtime.GC() // the garbage of the block before is not this one's work
 	start := processorTime()
-	res, err := c.app.FinalizeBlock(&abci.RequestFinalizeBlock{Height: c.height, Time: c.time, Txs: txs})
+	res, err := c.app.FinalizeBlock(&abci.RequestFinalizeBlock{Height: c.height, Time: c.time, Txs: txs, ProposerAddress: c.proposer})
 	if err != nil {
 		return 0, nil, err
 	}
@@ -184,8 +229,10 @@ func (c *chain) txs(message func(sender int) sdk.Msg) ([][]byte, error) {
 }
 
 // tx signs a sender's next transaction.
-func (c *chain) tx(i int, message sdk.Msg) ([]byte, error) {
-	fee := sdk.NewCoins(types.Uemc(sdkmath.NewInt(gasLimit / 100)))
+func (c *chain) tx(i int, message sdk.Msg) ([]byte, error) { return c.sign(i, gasLimit, message) }
+
+func (c *chain) sign(i int, gasLimit uint64, message sdk.Msg) ([]byte, error) {
+	fee := sdk.NewCoins(types.Uemc(sdkmath.NewIntFromUint64(gasLimit / 100)))
 	tx, err := simtestutil.GenSignedMockTx(c.rand, c.app.TxConfig(), []sdk.Msg{message}, fee, gasLimit, benchChain,
 		[]uint64{c.numbers[i]}, []uint64{c.sequence[i]}, c.keys[i])
 	if err != nil {
