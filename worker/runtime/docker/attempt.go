@@ -22,7 +22,7 @@ const (
 	logTimeout = 30 * time.Second
 	// oomTimeout is how long to wait for word that the kernel killed a program
 	// for its memory: it may come after that of its end.
-	oomTimeout = time.Second
+	oomTimeout = 5 * time.Second
 )
 
 // sandbox is what an Engine offers to run a job in.
