@@ -17,6 +17,7 @@ import (
 type beaconKey struct {
 	Contributions rig.Int `json:"contributions"`
 	Misses        rig.Int `json:"misses"`
+	NextFrom      rig.Int `json:"next_active_from"`
 }
 
 // keyOf asks this node for the key of another one's validator.
@@ -91,6 +92,7 @@ func TestSoleValidatorLosesItsKey(t *testing.T) {
 	_, err = node.Emcd(t.Context(), "beacon-key", "register", "--from", node.Name, "--keyring-backend", "test", "--yes")
 	require.NoError(t, err)
 	require.FileExists(t, file)
+	require.NoError(t, rig.Eventually(t.Context(), 2*time.Minute, "the new key is registered", func() (bool, error) { return node.keyOf(t, node).NextFrom > 0, nil }))
 	require.NoError(t, node.Stop())
 	require.NoError(t, node.Start(t.Context()))
 	again, err := node.WaitWindow(t.Context(), 0, 5*time.Minute, func(w rig.Window) bool { return w.Height > last.Height && w.Phase == rig.WindowClosed })
