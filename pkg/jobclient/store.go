@@ -80,7 +80,11 @@ func (s *Store) Name(r *Record, id string) error {
 	old := filepath.Join(s.dir, s.name(r))
 	named := *r
 	named.ID = id
-	if err := os.Rename(old, filepath.Join(s.dir, id)); err != nil {
+	err := os.Rename(old, filepath.Join(s.dir, id))
+	if _, there := os.Stat(filepath.Join(s.dir, id)); errors.Is(err, os.ErrNotExist) && there == nil {
+		err = nil // another command of this home found the job on the chain first
+	}
+	if err != nil {
 		return fmt.Errorf("the job's folder cannot be named: %w", err)
 	}
 	*r = named
