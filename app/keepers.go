@@ -47,6 +47,8 @@ import (
 	"github.com/edgematrix/emc/pkg/escrow"
 	computekeeper "github.com/edgematrix/emc/x/compute/keeper"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
+	marketkeeper "github.com/edgematrix/emc/x/market/keeper"
+	markettypes "github.com/edgematrix/emc/x/market/types"
 	pockeeper "github.com/edgematrix/emc/x/poc/keeper"
 	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
@@ -73,6 +75,7 @@ type Keepers struct {
 	TransferKeeper  *ibctransferkeeper.Keeper
 	ComputeKeeper   *computekeeper.Keeper
 	PocKeeper       *pockeeper.Keeper
+	MarketKeeper    *marketkeeper.Keeper
 }
 
 // storeKeys names every persistent store.
@@ -81,7 +84,7 @@ func storeKeys() []string {
 		authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, slashingtypes.StoreKey,
 		distrtypes.StoreKey, govtypes.StoreKey, upgradetypes.StoreKey, evidencetypes.StoreKey,
 		feegrant.StoreKey, authzkeeper.StoreKey, epochstypes.StoreKey, consensustypes.StoreKey,
-		nftkeeper.StoreKey, ibcexported.StoreKey, ibctransfertypes.StoreKey, computetypes.StoreKey, poctypes.StoreKey,
+		nftkeeper.StoreKey, ibcexported.StoreKey, ibctransfertypes.StoreKey, computetypes.StoreKey, poctypes.StoreKey, markettypes.StoreKey,
 	}, rehearsalStores()...)
 }
 
@@ -139,7 +142,9 @@ func (app *App) setKeepers(appOpts servertypes.AppOptions, logger log.Logger) {
 		app.appCodec, app.storeService(computetypes.StoreKey), app.AccountKeeper, app.BankKeeper, app.DistrKeeper, authority())
 	app.PocKeeper = pockeeper.NewKeeper(app.appCodec, app.storeService(poctypes.StoreKey),
 		app.StakingKeeper, app.ComputeKeeper, app.BankKeeper, app.AccountKeeper, authority())
-	app.ComputeKeeper.SetHooks(app.PocKeeper.Hooks())
+	app.MarketKeeper = marketkeeper.NewKeeper(app.appCodec, app.storeService(markettypes.StoreKey),
+		app.ComputeKeeper, app.BankKeeper, app.AccountKeeper, app.DistrKeeper, authority())
+	app.ComputeKeeper.SetHooks(computetypes.MultiHooks{app.PocKeeper.Hooks(), app.MarketKeeper.Hooks()})
 }
 
 // setStakingKeepers builds the validators' keepers and links their hooks.

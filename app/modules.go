@@ -41,6 +41,8 @@ import (
 	ibctm "github.com/cosmos/ibc-go/v11/modules/light-clients/07-tendermint"
 
 	computetypes "github.com/edgematrix/emc/x/compute/types"
+	"github.com/edgematrix/emc/x/market"
+	markettypes "github.com/edgematrix/emc/x/market/types"
 	"github.com/edgematrix/emc/x/poc"
 	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
@@ -69,6 +71,7 @@ func (app *App) setModules() {
 		ibctm.NewAppModule(app.lightClient()),
 		app.computeModule(),
 		poc.NewAppModule(app.appCodec, app.PocKeeper),
+		market.NewAppModule(app.appCodec, app.MarketKeeper),
 	)
 	app.basicManager = module.NewBasicManagerFromManager(app.moduleManager, genesisBasics(app))
 	app.basicManager.RegisterLegacyAminoCodec(app.legacyAmino)
@@ -107,14 +110,14 @@ func (app *App) setOrders() {
 		banktypes.ModuleName, govtypes.ModuleName, stakingtypes.ModuleName,
 		ibcexported.ModuleName, ibctransfertypes.ModuleName,
 		feegrant.ModuleName, genutiltypes.ModuleName, computetypes.ModuleName,
-		poctypes.ModuleName,
+		poctypes.ModuleName, markettypes.ModuleName,
 	)
 	// Genesis transactions run last of those that they touch: they need
 	// accounts, balances and pools.
 	genesis := []string{
 		authtypes.ModuleName, banktypes.ModuleName, distrtypes.ModuleName, stakingtypes.ModuleName,
 		slashingtypes.ModuleName, govtypes.ModuleName, ibcexported.ModuleName,
-		nft.ModuleName, computetypes.ModuleName, poctypes.ModuleName, genutiltypes.ModuleName,
+		nft.ModuleName, computetypes.ModuleName, poctypes.ModuleName, markettypes.ModuleName, genutiltypes.ModuleName,
 		evidencetypes.ModuleName, authz.ModuleName, ibctransfertypes.ModuleName, feegrant.ModuleName,
 		upgradetypes.ModuleName, epochstypes.ModuleName, consensustypes.ModuleName, ibctm.ModuleName,
 	}

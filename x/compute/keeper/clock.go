@@ -36,6 +36,9 @@ func (k *Keeper) now(ctx context.Context) (int64, error) {
 // Now is the network's time in Unix seconds, for modules that count by it.
 func (k *Keeper) Now(ctx context.Context) (int64, error) { return k.now(ctx) }
 
+// NetworkClock is the clock itself, for modules that tell its times to people.
+func (k *Keeper) NetworkClock(ctx context.Context) (types.Clock, error) { return k.clock(ctx) }
+
 // BeginBlock moves the network's clock.
 func (k *Keeper) BeginBlock(ctx context.Context) error {
 	params, err := k.Params.Get(ctx)

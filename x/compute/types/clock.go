@@ -29,10 +29,10 @@ func (c Clock) Next(blockTime int64, grace uint64) Clock {
 	return c
 }
 
-// outside is a time of the network's clock as block time, as people and
+// Outside is a time of the network's clock as block time, as people and
 // daemons outside read it; 0 stays "never". While the network stands still
 // again, it moves along.
-func (c Clock) outside(at int64) int64 {
+func (c Clock) Outside(at int64) int64 {
 	if at == 0 {
 		return 0
 	}
@@ -41,21 +41,21 @@ func (c Clock) outside(at int64) int64 {
 
 // Job is the job with its times in block time.
 func (c Clock) Job(j Job) Job {
-	j.Deadline = c.outside(j.Deadline)
+	j.Deadline = c.Outside(j.Deadline)
 	return j
 }
 
 // Node is the node with its times in block time.
 func (c Clock) Node(n Node) Node {
-	n.ReportedAt = c.outside(n.ReportedAt)
-	n.SuspendedUntil = c.outside(n.SuspendedUntil)
-	n.JailedUntil = c.outside(n.JailedUntil)
-	n.Listing.WakeAt = c.outside(n.Listing.WakeAt)
+	n.ReportedAt = c.Outside(n.ReportedAt)
+	n.SuspendedUntil = c.Outside(n.SuspendedUntil)
+	n.JailedUntil = c.Outside(n.JailedUntil)
+	n.Listing.WakeAt = c.Outside(n.Listing.WakeAt)
 	return n
 }
 
 // Unbonding is the unbonding with its times in block time.
 func (c Clock) Unbonding(u Unbonding) Unbonding {
-	u.CompletesAt = c.outside(u.CompletesAt)
+	u.CompletesAt = c.Outside(u.CompletesAt)
 	return u
 }

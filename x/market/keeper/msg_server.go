@@ -1,0 +1,29 @@
+package keeper
+
+import (
+	"context"
+
+	errorsmod "cosmossdk.io/errors"
+	"cosmossdk.io/math"
+
+	"github.com/edgematrix/emc/x/market/types"
+)
+
+// maxDeposit of a session: vouchers count in 63 bits.
+var maxDeposit = math.NewInt(types.MaxAmount)
+
+type msgServer struct{ *Keeper }
+
+// NewMsgServer serves the module's messages.
+func NewMsgServer(k *Keeper) types.MsgServer { return msgServer{k} }
+
+// UpdateParams implements types.MsgServer.
+func (s msgServer) UpdateParams(ctx context.Context, m *types.MsgUpdateParams) (*types.MsgUpdateParamsResponse, error) {
+	if m.Authority != s.authority {
+		return nil, errorsmod.Wrapf(types.ErrInvalidAuthority, "expected %s, got %s", s.authority, m.Authority)
+	}
+	if err := m.Params.Validate(); err != nil {
+		return nil, err
+	}
+	return &types.MsgUpdateParamsResponse{}, s.Params.Set(ctx, m.Params)
+}
