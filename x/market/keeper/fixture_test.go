@@ -10,14 +10,12 @@ import (
 	"cosmossdk.io/collections"
 	"cosmossdk.io/math"
 
-	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
-	dbm "github.com/cosmos/cosmos-db"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cosmos/cosmos-sdk/codec/address"
 	"github.com/cosmos/cosmos-sdk/crypto/keys/secp256k1"
 	"github.com/cosmos/cosmos-sdk/runtime"
-	"github.com/cosmos/cosmos-sdk/store/v2"
+	"github.com/cosmos/cosmos-sdk/testutil"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	moduletestutil "github.com/cosmos/cosmos-sdk/types/module/testutil"
 	"github.com/cosmos/cosmos-sdk/x/auth"
@@ -66,15 +64,13 @@ func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	enc := moduletestutil.MakeTestEncodingConfig(auth.AppModuleBasic{}, bank.AppModuleBasic{}, compute.AppModule{}, market.AppModule{})
 	keys := storetypes.NewKVStoreKeys(authtypes.StoreKey, banktypes.StoreKey, computetypes.StoreKey, types.StoreKey)
-	objects := storetypes.NewObjectStoreKeys(banktypes.ObjectStoreKey)
-	ctx := contextOf(t, keys, objects).WithChainID(chainID).WithBlockTime(time.Unix(startTime, 0)).WithBlockHeight(1)
+	ctx := testutil.DefaultContextWithKeys(keys, nil, nil).WithChainID(chainID).WithBlockTime(time.Unix(startTime, 0)).WithBlockHeight(1)
 
 	authority := authtypes.NewModuleAddress("gov").String()
 	accounts := authkeeper.NewAccountKeeper(enc.Codec, runtime.NewKVStoreService(keys[authtypes.StoreKey]), authtypes.ProtoBaseAccount,
 		map[string][]string{computetypes.ModuleName: {authtypes.Burner}, authtypes.FeeCollectorName: nil, poolModule: nil, "faucet": {authtypes.Minter}},
 		address.NewBech32Codec(params.AddressPrefix), params.AddressPrefix, authority)
-	bankKeeper := bankkeeper.NewBaseKeeper(enc.Codec, runtime.NewKVStoreService(keys[banktypes.StoreKey]), escrow.Accounts{AccountKeeper: accounts}, nil, authority, log.NewNopLogger()).
-		WithObjStoreKey(objects[banktypes.ObjectStoreKey])
+	bankKeeper := bankkeeper.NewBaseKeeper(enc.Codec, runtime.NewKVStoreService(keys[banktypes.StoreKey]), escrow.Accounts{AccountKeeper: accounts}, nil, authority, log.NewNopLogger())
 	require.NoError(t, bankKeeper.SetParams(ctx, banktypes.DefaultParams()))
 	require.NoError(t, accounts.Params.Set(ctx, authtypes.DefaultParams()))
 
@@ -89,21 +85,6 @@ func newFixture(t *testing.T) *fixture {
 		t: t, ctx: ctx, k: k, msg: keeper.NewMsgServer(k), query: keeper.NewQueryServer(k), compute: c, nodes: computekeeper.NewMsgServer(c),
 		bank: bankKeeper, hooks: hooks, authority: authority, supply: math.ZeroInt(),
 	}
-}
-
-// contextOf is a context over stores in memory, with the bank's object store.
-func contextOf(t *testing.T, keys map[string]*storetypes.KVStoreKey, objects map[string]*storetypes.ObjectStoreKey) sdk.Context {
-	t.Helper()
-	db := dbm.NewMemDB()
-	stores := store.NewCommitMultiStore(db, log.NewNopLogger())
-	for _, k := range keys {
-		stores.MountStoreWithDB(k, storetypes.StoreTypeIAVL, db)
-	}
-	for _, k := range objects {
-		stores.MountStoreWithDB(k, storetypes.StoreTypeObject, nil)
-	}
-	require.NoError(t, stores.LoadLatestVersion())
-	return sdk.NewContext(stores, cmtproto.Header{}, false, log.NewNopLogger())
 }
 
 // checkReservations: every cover is reserved in x/compute, and nothing else is
@@ -178,7 +159,6 @@ func (f *fixture) check() {
 	require.NoError(f.t, f.compute.CheckInvariants(f.ctx))
 	require.NoError(f.t, f.k.CheckInvariants(f.ctx))
 	f.checkReservations()
-	require.NoError(f.t, f.bank.CreditVirtualAccounts(f.ctx)) // as the bank does at the end of a block
 	require.Equal(f.t, f.supply.String(), f.bank.GetSupply(f.ctx, types.Denom).Amount.String(), "supply")
 }
 

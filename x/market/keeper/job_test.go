@@ -24,7 +24,9 @@ func (s *scene) submission() *types.MsgSubmitSessionJob {
 
 func (s *scene) submit(m *types.MsgSubmitSessionJob) (*types.MsgSubmitSessionJobResponse, error) {
 	s.t.Helper()
-	return atomically(s.fixture, func(ctx sdk.Context) (*types.MsgSubmitSessionJobResponse, error) { return s.msg.SubmitSessionJob(ctx, m) })
+	return atomically(s.fixture, func(ctx sdk.Context) (*types.MsgSubmitSessionJobResponse, error) {
+		return s.msg.SubmitSessionJob(ctx, m)
+	})
 }
 
 // run brings a job to its end after 100 seconds at an hour's price of 3.6 EMC.

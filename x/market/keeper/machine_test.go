@@ -204,4 +204,3 @@ func (s *scene) empty() {
 		require.NoError(s.t, clear())
 	}
 }
-

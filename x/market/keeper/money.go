@@ -27,12 +27,12 @@ func (k *Keeper) payInto(ctx context.Context, from, derived sdk.AccAddress, amou
 	return k.pay(escrow.To(ctx, derived), from, derived, amount)
 }
 
-// payValidators pays the protocol's share: it goes the way of the fees.
+// payValidators pays the validators' share: it goes the way of the fees.
 func (k *Keeper) payValidators(ctx context.Context, from sdk.AccAddress, amount math.Int) error {
 	if !amount.IsPositive() {
 		return nil
 	}
-	return k.bank.SendCoinsFromAccountToModuleVirtual(ctx, from, authtypes.FeeCollectorName, sdk.NewCoins(types.Uemc(amount)))
+	return k.bank.SendCoinsFromAccountToModule(ctx, from, authtypes.FeeCollectorName, sdk.NewCoins(types.Uemc(amount)))
 }
 
 // sweep closes a derived address: what a stranger sent there goes to the

@@ -32,7 +32,7 @@ func (s msgServer) OpenSession(ctx context.Context, m *types.MsgOpenSession) (*t
 	}
 	session := types.Session{
 		Id: types.SessionID(owner, seq), Owner: m.Owner, Sequence: seq, Status: types.SESSION_STATUS_OPEN, Key: m.Key, KeyId: 1,
-		Deposit: m.Deposit.Amount, Direct: zero(), Held: zero(), Jobs: zero(), Refunded: zero(), OpenedAt: blockTime(ctx),
+		Deposit: m.Deposit.Amount, Direct: zero(), Held: zero(), Jobs: zero(), Refunded: zero(), Fees: zero(), OpenedAt: blockTime(ctx),
 	}
 	if err := s.allot(ctx, &session, m.Allotments); err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package keeper_test
 
 import (
+	"crypto/sha256"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -115,10 +117,20 @@ func TestOvercharge(t *testing.T) {
 		Lane: lane, KeyID: 1, Nonce: 1, Digest: receipt.RequestDigest(nil), MaxPrice: 150, IssuedMs: 1_000, App: "charlm",
 	}.Sign(chainID, key("session"))
 	require.NoError(t, err)
-	r, err := receipt.Receipt{Request: request, Amount: 151, StartedMs: 1_000, FinishedMs: 1_001, Status: receipt.StatusComplete}.Sign(chainID, key("node"))
+	r, err := receipt.Receipt{Request: request, Amount: 150, StartedMs: 1_000, FinishedMs: 1_001, Status: receipt.StatusComplete}.Sign(chainID, key("node"))
 	require.NoError(t, err)
 	raw, err := r.MarshalBinary()
 	require.NoError(t, err)
+	// The package refuses to sign it, so the thief does it by hand.
+	body := raw[:len(raw)-receipt.SignatureSize]
+	body[len(body)-1-2*8-1]++ // the last byte of the amount, before two times and the status
+	chain := sha256.Sum256([]byte(chainID))
+	signature, err := key("node").Sign(slices.Concat([]byte("emc/receipt/1"), chain[:], body))
+	require.NoError(t, err)
+	raw = append(body, signature...)
+	r, err = receipt.UnmarshalReceipt(raw)
+	require.NoError(t, err)
+	require.Equal(t, uint64(151), r.Amount)
 	var tree receipt.Frontier
 	require.NoError(t, tree.Append(raw))
 	v := receipt.Voucher{Lane: lane, KeyID: 1, Amount: 151, Count: 1, Root: tree.Root()}

@@ -185,15 +185,13 @@ func (k *Keeper) payFromSession(ctx context.Context, params types.Params, d *dea
 	if err := k.pay(ctx, escrow, payee, uint64Int(parts.Node)); err != nil {
 		return parts, err
 	}
-	if err := k.payValidators(ctx, escrow, uint64Int(parts.Protocol)); err != nil {
-		return parts, err
-	}
+	// The shares wait in the escrow: were they paid now, every redemption would
+	// write the balances of the fee collector and of a busy router.
+	d.session.Fees = d.session.Fees.Add(uint64Int(parts.Protocol))
 	if d.router == nil {
 		d.session.Direct = d.session.Direct.Add(uint64Int(amount))
 		return parts, nil
 	}
-	// The router's share waits in the escrow: were it paid now, every redemption
-	// would write the same balance of a busy router.
 	d.router.Redeemed = d.router.Redeemed.Add(uint64Int(amount))
 	d.router.Earned = d.router.Earned.Add(uint64Int(parts.Router))
 	return parts, nil

@@ -27,11 +27,17 @@ func TestRedeem(t *testing.T) {
 	require.Equal(t, types.Redemption{Paid: 1_234_567}, got)
 	protocol, router := int64(1_234_567*200/10_000), int64(1_234_567*500/10_000)
 	require.Equal(t, before+1_234_567-protocol-router, s.balance(s.mining))
+	require.Equal(t, int64(deposit-1_234_567)+router+protocol, s.balance(types.SessionEscrow(s.session)), "the shares wait")
+
+	res, err := atomically(s.fixture, func(ctx sdk.Context) (*types.MsgCollectSharesResponse, error) {
+		return s.msg.CollectShares(ctx, &types.MsgCollectShares{Sender: s.mining.String(), Sessions: []string{s.session}})
+	})
+	require.NoError(t, err)
+	require.Equal(t, protocol, res.Paid.Amount.Int64())
 	require.Equal(t, protocol, s.balance(authAddress(authtypes.FeeCollectorName)))
-	require.Equal(t, int64(deposit-1_234_567)+router, s.balance(types.SessionEscrow(s.session)), "the router's share waits")
 
 	earned := s.balance(s.routing)
-	res, err := atomically(s.fixture, func(ctx sdk.Context) (*types.MsgCollectSharesResponse, error) {
+	res, err = atomically(s.fixture, func(ctx sdk.Context) (*types.MsgCollectSharesResponse, error) {
 		return s.msg.CollectShares(ctx, &types.MsgCollectShares{Sender: s.mining.String(), Router: s.router.String(), Sessions: []string{s.session}})
 	})
 	require.NoError(t, err)
@@ -52,8 +58,7 @@ func TestSharesCannotBeFarmed(t *testing.T) {
 		amount += 1 + i%7
 		require.Zero(t, s.redeem(s.honest().sign(s, s.voucher(s.router, s.node, amount, i+1)))[0].Code)
 	}
-	fees := s.balance(authAddress(authtypes.FeeCollectorName))
-	require.Equal(t, int64(amount*200/10_000), fees)
+	require.Equal(t, int64(amount*200/10_000), s.load(s.session).Fees.Int64())
 	require.Equal(t, int64(amount*500/10_000), s.load(s.session).Routers[0].Earned.Int64())
 }
 

@@ -41,7 +41,21 @@ func (k *Keeper) collect(ctx context.Context, s *types.Session, r *types.Sequenc
 		return zero(), err
 	}
 	r.Earned = zero()
-	return earned, emit(ctx, &types.EventSharesCollected{Router: r.Router, To: to.String(), Paid: types.Uemc(earned).String()})
+	return earned, emit(ctx, &types.EventSharesCollected{Router: r.Router, To: to.String(), Session: s.Id, Paid: types.Uemc(earned).String()})
+}
+
+// collectFees pays the validators what they earned in a session. The session is
+// written by the caller.
+func (k *Keeper) collectFees(ctx context.Context, s *types.Session) (math.Int, error) {
+	fees := s.Fees
+	if !fees.IsPositive() {
+		return zero(), nil
+	}
+	if err := k.payValidators(ctx, types.SessionEscrow(s.Id), fees); err != nil {
+		return zero(), err
+	}
+	s.Fees = zero()
+	return fees, emit(ctx, &types.EventSharesCollected{Session: s.Id, Paid: types.Uemc(fees).String()})
 }
 
 // CollectShares implements types.MsgServer.
@@ -51,25 +65,34 @@ func (s msgServer) CollectShares(ctx context.Context, m *types.MsgCollectShares)
 	}
 	paid := zero()
 	for _, id := range m.Sessions {
-		session, err := s.Session(ctx, id)
+		earned, err := s.collectShare(ctx, id, m.Router)
 		if err != nil {
-			return nil, err
-		}
-		bound := session.Router(m.Router)
-		if bound == nil {
-			return nil, errorsmod.Wrapf(types.ErrInvalidRouter, "%q is not a router of session %s", m.Router, id)
-		}
-		earned, err := s.collect(ctx, &session, bound)
-		if err != nil {
-			return nil, err
-		}
-		if err := s.setSession(ctx, session, session.Deadline); err != nil {
 			return nil, err
 		}
 		paid = paid.Add(earned)
 	}
 	if paid.IsZero() {
-		return nil, errorsmod.Wrapf(types.ErrNothingLeft, "router %s has earned nothing in these sessions that it has not collected", m.Router)
+		return nil, errorsmod.Wrap(types.ErrNothingLeft, "nothing was earned in these sessions that is not collected")
 	}
 	return &types.MsgCollectSharesResponse{Paid: types.Uemc(paid)}, nil
+}
+
+// collectShare pays one session's share; router is empty for the validators.
+func (k *Keeper) collectShare(ctx context.Context, id, router string) (math.Int, error) {
+	session, err := k.Session(ctx, id)
+	if err != nil {
+		return zero(), err
+	}
+	earned := zero()
+	if router == "" {
+		earned, err = k.collectFees(ctx, &session)
+	} else if bound := session.Router(router); bound != nil {
+		earned, err = k.collect(ctx, &session, bound)
+	} else {
+		err = errorsmod.Wrapf(types.ErrInvalidRouter, "%q is not a router of session %s", router, id)
+	}
+	if err != nil {
+		return zero(), err
+	}
+	return earned, k.setSession(ctx, session, session.Deadline)
 }

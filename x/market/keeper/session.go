@@ -175,6 +175,9 @@ func (k *Keeper) settle(ctx context.Context, params types.Params, s types.Sessio
 			return err
 		}
 	}
+	if _, err := k.collectFees(ctx, &s); err != nil {
+		return err
+	}
 	rest := s.Left()
 	if err := k.pay(ctx, escrow, owner, rest); err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
-	"github.com/edgematrix/emc/pkg/receipt"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 	"github.com/edgematrix/emc/x/market/types"
 )
@@ -243,4 +242,3 @@ func TestGifts(t *testing.T) {
 	require.Equal(t, before+deposit, s.balance(s.owner))
 	require.Equal(t, int64(777), s.balance(authAddress(poolModule)))
 }
-

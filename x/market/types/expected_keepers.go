@@ -28,8 +28,7 @@ type ComputeKeeper interface {
 type BankKeeper interface {
 	GetBalance(ctx context.Context, addr sdk.AccAddress, denom string) sdk.Coin
 	SendCoins(ctx context.Context, from, to sdk.AccAddress, amt sdk.Coins) error
-	// SendCoinsFromAccountToModuleVirtual credits the module at the end of the block: no two transactions write the same balance.
-	SendCoinsFromAccountToModuleVirtual(ctx context.Context, from sdk.AccAddress, module string, amt sdk.Coins) error
+	SendCoinsFromAccountToModule(ctx context.Context, from sdk.AccAddress, module string, amt sdk.Coins) error
 }
 
 // AccountKeeper is what x/market needs of x/auth.

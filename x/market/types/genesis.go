@@ -138,7 +138,7 @@ func (s Session) validate() error {
 			return errorsmod.Wrapf(ErrInvalidSession, "router %s has a bad key or amount", r.Router)
 		}
 	}
-	for _, n := range []math.Int{s.Deposit, s.Direct, s.Held, s.Jobs, s.Refunded} {
+	for _, n := range []math.Int{s.Deposit, s.Direct, s.Held, s.Jobs, s.Refunded, s.Fees} {
 		if bad(n) || n.GT(math.NewInt(MaxAmount)) {
 			return errorsmod.Wrap(ErrInvalidAmount, "an amount is missing, negative or too great")
 		}

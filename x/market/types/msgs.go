@@ -19,10 +19,10 @@ func Address(name, bech32 string, sentinel error) (sdk.AccAddress, error) {
 	return addr, nil
 }
 
-// validateKey checks the form of a session key.
+// validateKey checks a session key: a point of the curve, compressed.
 func validateKey(key []byte) error {
-	if err := computetypes.ValidateCompressedKey(key); err != nil {
-		return errorsmod.Wrapf(ErrInvalidKey, "key: %s", err)
+	if _, err := receipt.ParsePublicKey(key); err != nil {
+		return errorsmod.Wrap(ErrInvalidKey, err.Error())
 	}
 	return nil
 }

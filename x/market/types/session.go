@@ -42,9 +42,9 @@ func (s Session) Free() math.Int {
 	return s.Deposit.Sub(s.Allotted()).Sub(s.Direct).Sub(s.Held).Sub(s.Jobs)
 }
 
-// Earned is what the routers have not collected yet.
+// Earned is what the routers and the validators have not collected yet.
 func (s Session) Earned() math.Int {
-	sum := math.ZeroInt()
+	sum := s.Fees
 	for _, r := range s.Routers {
 		sum = sum.Add(r.Earned)
 	}

@@ -1163,9 +1163,10 @@ func (m *MsgRedeemVouchersResponse) GetRedemptions() []Redemption {
 	return nil
 }
 
-// MsgCollectShares pays a router what it earned.
+// MsgCollectShares pays a router, or the validators, what they earned.
 type MsgCollectShares struct {
-	Sender   string   `protobuf:"bytes,1,opt,name=sender,proto3" json:"sender,omitempty"`
+	Sender string `protobuf:"bytes,1,opt,name=sender,proto3" json:"sender,omitempty"`
+	// router; empty for the validators.
 	Router   string   `protobuf:"bytes,2,opt,name=router,proto3" json:"router,omitempty"`
 	Sessions []string `protobuf:"bytes,3,rep,name=sessions,proto3" json:"sessions,omitempty"`
 }
@@ -1626,7 +1627,8 @@ type MsgClient interface {
 	SetCover(ctx context.Context, in *MsgSetCover, opts ...grpc.CallOption) (*MsgSetCoverResponse, error)
 	// RedeemVouchers settles vouchers of many sessions. Anyone may send it; the money goes to the nodes' operators.
 	RedeemVouchers(ctx context.Context, in *MsgRedeemVouchers, opts ...grpc.CallOption) (*MsgRedeemVouchersResponse, error)
-	// CollectShares pays a router what it earned. Anyone may send it; the money goes to the router's operator.
+	// CollectShares pays what a router, or the validators, earned in sessions. Anyone may send it; the money goes to the
+	// router's operator, or the way of the fees.
 	CollectShares(ctx context.Context, in *MsgCollectShares, opts ...grpc.CallOption) (*MsgCollectSharesResponse, error)
 	// RecordReceipt shows that a receipt is settled, and records it as evidence.
 	RecordReceipt(ctx context.Context, in *MsgRecordReceipt, opts ...grpc.CallOption) (*MsgRecordReceiptResponse, error)
@@ -1748,7 +1750,8 @@ type MsgServer interface {
 	SetCover(context.Context, *MsgSetCover) (*MsgSetCoverResponse, error)
 	// RedeemVouchers settles vouchers of many sessions. Anyone may send it; the money goes to the nodes' operators.
 	RedeemVouchers(context.Context, *MsgRedeemVouchers) (*MsgRedeemVouchersResponse, error)
-	// CollectShares pays a router what it earned. Anyone may send it; the money goes to the router's operator.
+	// CollectShares pays what a router, or the validators, earned in sessions. Anyone may send it; the money goes to the
+	// router's operator, or the way of the fees.
 	CollectShares(context.Context, *MsgCollectShares) (*MsgCollectSharesResponse, error)
 	// RecordReceipt shows that a receipt is settled, and records it as evidence.
 	RecordReceipt(context.Context, *MsgRecordReceipt) (*MsgRecordReceiptResponse, error)
