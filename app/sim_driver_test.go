@@ -423,6 +423,7 @@ func (p *play) requireInvariants() {
 	ctx := p.context()
 	require.NoError(p.t, p.app.ComputeKeeper.CheckInvariants(ctx), "after block %d", p.app.LastBlockHeight())
 	require.NoError(p.t, p.app.PocKeeper.CheckInvariants(ctx), "after block %d", p.app.LastBlockHeight())
+	require.NoError(p.t, p.app.MarketKeeper.CheckInvariants(ctx), "after block %d", p.app.LastBlockHeight())
 	p.requireLedger()
 	held := sdk.NewInt64Coin(computetypes.Denom, 0)
 	p.app.BankKeeper.IterateAllBalances(ctx, func(_ sdk.AccAddress, coin sdk.Coin) bool {

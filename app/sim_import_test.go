@@ -65,6 +65,7 @@ func requireSameAfterImport(t testing.TB, p *play) {
 	ctx := other.NewContextLegacy(false, here.BlockHeader()) // what InitChain wrote, before the first block
 	require.NoError(t, other.ComputeKeeper.CheckInvariants(ctx))
 	require.NoError(t, other.PocKeeper.CheckInvariants(ctx))
+	require.NoError(t, other.MarketKeeper.CheckInvariants(ctx))
 
 	compared := 0
 	for _, key := range p.app.GetStoreKeys() {

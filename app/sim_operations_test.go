@@ -2,12 +2,14 @@ package app_test
 
 import (
 	"math/rand"
+	"slices"
 
 	nftmodule "github.com/cosmos/cosmos-sdk/contrib/x/nft/module"
 	"github.com/cosmos/cosmos-sdk/testutil/simsx"
 
 	"github.com/edgematrix/emc/app"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
+	markettypes "github.com/edgematrix/emc/x/market/types"
 	"github.com/edgematrix/emc/x/poc"
 	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
@@ -62,7 +64,7 @@ func operationsOf(a *app.App) (ops, proving *operations) {
 	proposals := simsx.NewUniqueTypeRegistry()
 	ops, proving = &operations{}, &operations{factor: 1}
 	for _, m := range a.SimulationManager().Modules {
-		if p, ok := m.(interface{ Name() string }); !ok || (p.Name() != computetypes.ModuleName && p.Name() != poctypes.ModuleName) {
+		if p, ok := m.(interface{ Name() string }); !ok || !slices.Contains([]string{computetypes.ModuleName, poctypes.ModuleName, markettypes.ModuleName}, p.Name()) {
 			continue
 		}
 		if p, ok := m.(simsx.HasProposalMsgsX); ok {
@@ -78,7 +80,7 @@ func operationsOf(a *app.App) (ops, proving *operations) {
 			continue
 		}
 		ops.factor = 1
-		if n, ok := m.(interface{ Name() string }); ok && n.Name() == computetypes.ModuleName {
+		if n, ok := m.(interface{ Name() string }); ok && (n.Name() == computetypes.ModuleName || n.Name() == markettypes.ModuleName) {
 			ops.factor = 4 // the other modules are here for company
 		}
 		switch m := m.(type) {

@@ -61,7 +61,7 @@ func newSimApp(logger log.Logger, db dbm.DB, loadLatest bool, appOpts servertype
 		if err != nil || ctx.BlockHeight()%5 != 0 {
 			return end, err
 		}
-		return end, errors.Join(a.ComputeKeeper.CheckInvariants(ctx), a.PocKeeper.CheckInvariants(ctx))
+		return end, errors.Join(a.ComputeKeeper.CheckInvariants(ctx), a.PocKeeper.CheckInvariants(ctx), a.MarketKeeper.CheckInvariants(ctx))
 	})
 	if loadLatest {
 		if err := a.LoadLatestVersion(); err != nil {
@@ -90,6 +90,7 @@ func TestFullAppSimulation(t *testing.T) {
 		func(t testing.TB, run simsx.TestInstance[simApp], _ []simtypes.Account) {
 			require.NoError(t, run.App.ComputeKeeper.CheckInvariants(run.App.NewContext(true)))
 			require.NoError(t, run.App.PocKeeper.CheckInvariants(run.App.NewContext(true)))
+			require.NoError(t, run.App.MarketKeeper.CheckInvariants(run.App.NewContext(true)))
 			exported, err := run.App.ExportAppStateAndValidators(false, nil, nil)
 			require.NoError(t, err)
 			again := apptest.NewApp(t, nil)
@@ -102,6 +103,7 @@ func TestFullAppSimulation(t *testing.T) {
 			require.NoError(t, json.Unmarshal(exported.AppState, &state))
 			require.Contains(t, state, "compute")
 			require.Contains(t, state, "poc")
+			require.Contains(t, state, "market")
 		})
 }
 

@@ -94,6 +94,9 @@ func (k *Keeper) SetHooks(hooks types.MarketHooks) *Keeper {
 // Authority is the address that may change the parameters.
 func (k *Keeper) Authority() string { return k.authority }
 
+// Compute is x/compute as the module sees it, for a simulation that plays its nodes.
+func (k *Keeper) Compute() types.ComputeKeeper { return k.compute }
+
 // blockTime is the block's time in Unix seconds.
 func blockTime(ctx context.Context) int64 { return sdk.UnwrapSDKContext(ctx).BlockTime().Unix() }
 

@@ -26,7 +26,7 @@ func (s msgServer) OpenSession(ctx context.Context, m *types.MsgOpenSession) (*t
 	if err := m.Validate(params); err != nil {
 		return nil, err
 	}
-	seq, err := s.nextSequence(ctx, owner)
+	seq, err := s.takeSequence(ctx, owner)
 	if err != nil {
 		return nil, err
 	}

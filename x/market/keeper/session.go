@@ -44,10 +44,19 @@ func checkOpen(s types.Session) error {
 	return nil
 }
 
-// nextSequence takes the owner's next number.
-func (k *Keeper) nextSequence(ctx context.Context, owner sdk.AccAddress) (uint64, error) {
+// NextSequence is the number that the owner's next session gets.
+func (k *Keeper) NextSequence(ctx context.Context, owner sdk.AccAddress) (uint64, error) {
 	seq, err := k.SessionSequences.Get(ctx, owner)
-	if err != nil && !errors.Is(err, collections.ErrNotFound) {
+	if errors.Is(err, collections.ErrNotFound) {
+		return 0, nil
+	}
+	return seq, err
+}
+
+// takeSequence takes it.
+func (k *Keeper) takeSequence(ctx context.Context, owner sdk.AccAddress) (uint64, error) {
+	seq, err := k.NextSequence(ctx, owner)
+	if err != nil {
 		return 0, err
 	}
 	return seq, k.SessionSequences.Set(ctx, owner, seq+1)
