@@ -149,12 +149,8 @@ func (k *Keeper) pass(ctx context.Context, params types.Params, job types.Job, r
 }
 
 // closeJob pays the operator its price out of the escrow and gives the rest
-// back to the customer. The slot must be free already.
+// back to who paid. The slot must be free already.
 func (k *Keeper) closeJob(ctx context.Context, params types.Params, job types.Job, status types.JobStatus, price math.Int, reason string) error {
-	customer, err := address("customer", job.Customer, types.ErrInvalidJob)
-	if err != nil {
-		return err
-	}
 	operator, err := address("operator", job.Operator, types.ErrInvalidJob)
 	if err != nil {
 		return err
@@ -164,7 +160,7 @@ func (k *Keeper) closeJob(ctx context.Context, params types.Params, job types.Jo
 	if err := k.payFrom(ctx, escrow, operator, price); err != nil {
 		return err
 	}
-	if err := k.payFrom(ctx, escrow, customer, refund); err != nil {
+	if err := k.refund(ctx, job, refund); err != nil {
 		return err
 	}
 	if err := k.sweep(ctx, escrow); err != nil {
@@ -185,6 +181,22 @@ func (k *Keeper) closeJob(ctx context.Context, params types.Params, job types.Jo
 		Job: job.Id, Node: job.Node, Customer: job.Customer, Status: status,
 		Paid: job.Paid.String(), Refunded: job.Refunded.String(), Reason: reason,
 	})
+}
+
+// refund gives what a job did not cost back to who paid for it.
+func (k *Keeper) refund(ctx context.Context, job types.Job, amount math.Int) error {
+	if job.Payer == "" {
+		customer, err := address("customer", job.Customer, types.ErrInvalidJob)
+		if err != nil {
+			return err
+		}
+		return k.payFrom(ctx, types.JobEscrow(job.Id), customer, amount)
+	}
+	payer, err := address("payer", job.Payer, types.ErrInvalidJob)
+	if err != nil {
+		return err
+	}
+	return k.payInto(ctx, types.JobEscrow(job.Id), payer, amount)
 }
 
 // forget removes a closed job after its retention. The customer's sequence

@@ -19,7 +19,8 @@ func (k *Keeper) payFrom(ctx context.Context, from, to sdk.AccAddress, amount ma
 	return k.bank.SendCoins(ctx, from, to, sdk.NewCoins(types.Uemc(amount)))
 }
 
-// payInto moves uemc into a derived address of this module.
+// payInto moves uemc into a derived address, this module's or that of another
+// module which pays for a job.
 func (k *Keeper) payInto(ctx context.Context, from, derived sdk.AccAddress, amount math.Int) error {
 	return k.payFrom(escrow.To(ctx, derived), from, derived, amount)
 }

@@ -3,50 +3,14 @@ package keeper
 import (
 	"context"
 
-	errorsmod "cosmossdk.io/errors"
 	"cosmossdk.io/math"
-
-	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/edgematrix/emc/x/compute/types"
 )
 
 // SubmitJob implements types.MsgServer.
 func (s msgServer) SubmitJob(ctx context.Context, m *types.MsgSubmitJob) (*types.MsgSubmitJobResponse, error) {
-	customer, err := address("customer", m.Customer, types.ErrInvalidJob)
-	if err != nil {
-		return nil, err
-	}
-	params, err := s.Params.Get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.Validate(params); err != nil {
-		return nil, err
-	}
-	app, err := s.app(ctx, m.App)
-	if err != nil {
-		return nil, err
-	}
-	seq, err := s.nextJobSequence(ctx, customer)
-	if err != nil {
-		return nil, err
-	}
-	job := newJob(customer, m, app, seq, blockTime(ctx))
-	p, err := s.place(ctx, params, demand(app, job.Requirements, job.MaxSeconds, job.MaxPrice.Amount), job.WantedNode, nil)
-	if err != nil {
-		return nil, err
-	}
-	if p.addr == nil {
-		return nil, errorsmod.Wrap(types.ErrNoNodeFits, p.reason)
-	}
-	if err := s.payInto(ctx, customer, types.JobEscrow(job.Id), job.MaxPrice.Amount); err != nil {
-		return nil, errorsmod.Wrapf(err, "maximum price of %s", job.MaxPrice)
-	}
-	if err := s.assign(ctx, params, &job, p); err != nil {
-		return nil, err
-	}
-	return &types.MsgSubmitJobResponse{Job: job.Id, Node: job.Node, SlotHourPrice: job.SlotHourPrice}, s.Jobs.Set(ctx, job.Id, job)
+	return s.submit(ctx, m, nil)
 }
 
 // AcknowledgeJob implements types.MsgServer.
@@ -137,7 +101,7 @@ func (s msgServer) SubmitReceipt(ctx context.Context, m *types.MsgSubmitReceipt)
 			return nil, err
 		}
 		return &types.MsgSubmitReceiptResponse{Price: types.Uemc(math.ZeroInt())},
-			s.closeJob(ctx, params, job, types.JOB_STATUS_FAILED, math.ZeroInt(), "the worker failed; the customer is refunded in full")
+			s.closeJob(ctx, params, job, types.JOB_STATUS_FAILED, math.ZeroInt(), "the worker failed; refunded in full")
 	}
 	if err := s.leaveNode(ctx, params, job, markCompleted); err != nil {
 		return nil, err
@@ -187,20 +151,4 @@ func (s msgServer) CancelJob(ctx context.Context, m *types.MsgCancelJob) (*types
 		return nil, err
 	}
 	return &types.MsgCancelJobResponse{Paid: types.Uemc(price), Refunded: job.MaxPrice.Sub(types.Uemc(price))}, nil
-}
-
-// newJob is a job as submitted, on no node yet.
-func newJob(customer sdk.AccAddress, m *types.MsgSubmitJob, app types.App, seq uint64, at int64) types.Job {
-	zero := types.Uemc(math.ZeroInt())
-	id := types.JobID(customer, seq)
-	req := m.Requirements
-	if req.MinStake.IsNil() {
-		req.MinStake = math.ZeroInt()
-	}
-	return types.Job{
-		Id: id, Customer: m.Customer, Sequence: seq, App: app.Id, Runtime: app.Runtime, AppDigest: app.Digest, AppImage: app.Image,
-		Requirements: req, WantedNode: m.Node, MaxSeconds: m.MaxSeconds, MaxPrice: m.MaxPrice,
-		SpecDigest: m.SpecDigest, InputsDigest: m.InputsDigest, AccessKey: m.AccessKey,
-		SubmittedAt: at, SlotHourPrice: zero, Paid: zero, Refunded: zero,
-	}
 }

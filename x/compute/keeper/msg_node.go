@@ -54,11 +54,11 @@ func (s msgServer) RegisterNode(ctx context.Context, m *types.MsgRegisterNode) (
 
 // UpdateNode implements types.MsgServer.
 func (s msgServer) UpdateNode(ctx context.Context, m *types.MsgUpdateNode) (*types.MsgUpdateNodeResponse, error) {
-	if err := m.Validate(); err != nil {
-		return nil, err
-	}
 	addr, n, err := s.ownNode(ctx, m.Operator, m.Node)
 	if err != nil {
+		return nil, err
+	}
+	if err := m.Validate(n.Role); err != nil {
 		return nil, err
 	}
 	n.Offer = m.Offer

@@ -2,9 +2,12 @@ package keeper
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"cosmossdk.io/collections"
 	errorsmod "cosmossdk.io/errors"
+	"cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
@@ -16,6 +19,9 @@ import (
 
 // Reserve adds a promise. It fails when the node has not that much left.
 func (k *Keeper) Reserve(ctx context.Context, addr sdk.AccAddress, r types.Reservation) error {
+	if err := checkPromise(r.Promise); err != nil {
+		return err
+	}
 	n, err := k.Node(ctx, addr)
 	if err != nil {
 		return err
@@ -29,6 +35,59 @@ func (k *Keeper) Reserve(ctx context.Context, addr sdk.AccAddress, r types.Reser
 		return err
 	}
 	return k.setNode(ctx, addr, n)
+}
+
+// SetReservation makes a promise what r says: it is created, replaced, or
+// released when r asks for nothing. Only what grows must be free, and only
+// growth is refused to a retiring node: less is promised at any time. Releasing
+// what is not there is no error: a promise may have ended by itself.
+func (k *Keeper) SetReservation(ctx context.Context, addr sdk.AccAddress, r types.Reservation) error {
+	if err := checkPromise(r.Promise); err != nil {
+		return err
+	}
+	if err := checkStake(r); err != nil {
+		return err
+	}
+	old, known, err := k.reservation(ctx, addr, r.Promise)
+	if err != nil {
+		return err
+	}
+	if !r.Binds() {
+		if !known {
+			return nil
+		}
+		return k.Release(ctx, addr, r.Promise)
+	}
+	n, err := k.Node(ctx, addr)
+	if err != nil {
+		return err
+	}
+	more := types.Reservation{
+		Slots: r.Slots - min(r.Slots, old.Slots), Power: r.Power - min(r.Power, old.Power),
+		Stake: math.MaxInt(r.Stake.Sub(old.Stake), math.ZeroInt()),
+	}
+	if more.Binds() {
+		if err := checkFree(n, more); err != nil {
+			return err
+		}
+	}
+	n.ReservedSlots = n.ReservedSlots - old.Slots + r.Slots
+	n.ReservedPower = n.ReservedPower - old.Power + r.Power
+	n.ReservedStake = n.ReservedStake.Sub(old.Stake).Add(r.Stake)
+	r.Node = n.Address
+	if err := k.Reservations.Set(ctx, collections.Join(addr, r.Promise), r); err != nil {
+		return err
+	}
+	return k.setNode(ctx, addr, n)
+}
+
+// reservation loads a promise; one that is not there reserves nothing.
+func (k *Keeper) reservation(ctx context.Context, addr sdk.AccAddress, promise string) (r types.Reservation, known bool, err error) {
+	r, err = k.Reservations.Get(ctx, collections.Join(addr, promise))
+	if errors.Is(err, collections.ErrNotFound) {
+		return types.Reservation{Stake: math.ZeroInt()}, false, nil
+	}
+	return r, err == nil, err
 }
 
 // Release ends a promise. A retiring node leaves with its last one.
@@ -60,9 +119,37 @@ func (k *Keeper) settleNode(ctx context.Context, params types.Params, addr sdk.A
 // which the caller writes. A job's is always new: its id comes once, and it is
 // never given twice to the same node.
 func (k *Keeper) addReservation(ctx context.Context, addr sdk.AccAddress, n *types.Node, r types.Reservation) error {
-	if r.Stake.IsNegative() {
+	if err := checkStake(r); err != nil {
+		return err
+	}
+	if err := checkFree(*n, r); err != nil {
+		return err
+	}
+	n.ReservedSlots += r.Slots
+	n.ReservedPower += r.Power
+	n.ReservedStake = n.ReservedStake.Add(r.Stake)
+	r.Node = n.Address
+	return k.Reservations.Set(ctx, collections.Join(addr, r.Promise), r)
+}
+
+// checkPromise keeps other modules' promises apart from those of jobs, which
+// come and go with their job alone.
+func checkPromise(promise string) error {
+	if promise == "" || strings.HasPrefix(promise, jobPromise) {
+		return errorsmod.Wrapf(types.ErrInvalidNode, "a promise needs a name that does not begin with %q, got %q", jobPromise, promise)
+	}
+	return nil
+}
+
+func checkStake(r types.Reservation) error {
+	if r.Stake.IsNil() || r.Stake.IsNegative() {
 		return errorsmod.Wrapf(types.ErrInvalidAmount, "a reservation of %s stake", r.Stake)
 	}
+	return nil
+}
+
+// checkFree allows a node to promise more only of what it has left.
+func checkFree(n types.Node, r types.Reservation) error {
 	switch {
 	case n.Retiring:
 		return errorsmod.Wrapf(types.ErrRetiring, "node %s makes no new promises", n.Address)
@@ -73,11 +160,7 @@ func (k *Keeper) addReservation(ctx context.Context, addr sdk.AccAddress, n *typ
 	case r.Stake.IsPositive() && n.ReservedStake.Add(r.Stake).GT(n.Stake):
 		return errorsmod.Wrapf(types.ErrReserved, "node %s has promised %s of %s%s stake, %s more are needed", n.Address, n.ReservedStake, n.Stake, types.Denom, r.Stake)
 	}
-	n.ReservedSlots += r.Slots
-	n.ReservedPower += r.Power
-	n.ReservedStake = n.ReservedStake.Add(r.Stake)
-	r.Node = n.Address
-	return k.Reservations.Set(ctx, collections.Join(addr, r.Promise), r)
+	return nil
 }
 
 // removeReservation takes the promise out of the ledger and out of n.

@@ -55,18 +55,24 @@ func (k *Keeper) Slash(ctx context.Context, addr sdk.AccAddress, amount math.Int
 		return math.Int{}, err
 	}
 	if registered {
-		shortfall := math.MaxInt(n.ReservedStake.Sub(n.Stake), math.ZeroInt())
-		if shortfall.IsPositive() {
-			n.Jailed = true
-		}
-		if err := k.setNode(ctx, addr, n); err != nil {
-			return math.Int{}, err
-		}
-		if err := k.hooks.AfterNodeSlashed(ctx, addr, burned, shortfall); err != nil {
+		if err := k.writeLoss(ctx, addr, n, burned); err != nil {
 			return math.Int{}, err
 		}
 	}
 	return burned, emit(ctx, &types.EventNodeSlashed{Node: addr.String(), Amount: types.Uemc(burned).String(), Reason: reason})
+}
+
+// writeLoss writes a node that has just lost stake. One that promised more than
+// it still has is jailed.
+func (k *Keeper) writeLoss(ctx context.Context, addr sdk.AccAddress, n types.Node, lost math.Int) error {
+	shortfall := math.MaxInt(n.ReservedStake.Sub(n.Stake), math.ZeroInt())
+	if shortfall.IsPositive() {
+		n.Jailed = true
+	}
+	if err := k.setNode(ctx, addr, n); err != nil {
+		return err
+	}
+	return k.hooks.AfterNodeSlashed(ctx, addr, lost, shortfall)
 }
 
 // AtRisk is what Slash could burn of a node: its stake, and what unbonds. A node

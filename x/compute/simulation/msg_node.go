@@ -25,7 +25,7 @@ func registration(s scene, operator, node simsx.SimAccount) *types.MsgRegisterNo
 		role = types.ROLE_ROUTER
 	}
 	return &types.MsgRegisterNode{
-		Operator: operator.AddressBech32, Pubkey: node.PubKey.Bytes(), KeySignature: signature, Role: role, Offer: randomOffer(s.r.Rand, s.apps()),
+		Operator: operator.AddressBech32, Pubkey: node.PubKey.Bytes(), KeySignature: signature, Role: role, Offer: roleOffer(s.r.Rand, role, s.apps()),
 	}
 }
 
@@ -51,6 +51,21 @@ func registerNode(k *keeper.Keeper) simsx.SimMsgFactoryX {
 	})
 }
 
+// registerMisfit offers what a node of its role cannot: a router's slots, a
+// computing node's nothing.
+func registerMisfit(k *keeper.Keeper) simsx.SimMsgFactoryX {
+	return simsx.NewSimMsgFactoryWithDeliveryResultHandler[*types.MsgRegisterNode](func(ctx context.Context, data *simsx.ChainDataSource, reporter simsx.SimulationReporter) ([]simsx.SimAccount, *types.MsgRegisterNode, simsx.SimDeliveryResultHandler) {
+		s := newScene(ctx, k, data, reporter)
+		node, operator := data.AnyAccount(reporter), data.AnyAccount(reporter)
+		if reporter.IsSkipped() {
+			return nil, nil, nil
+		}
+		m := registration(s, operator, node)
+		m.Offer = roleOffer(s.r.Rand, otherRole(m.Role), s.apps())
+		return []simsx.SimAccount{operator}, m, refused(types.ErrInvalidNode)
+	})
+}
+
 // registerWithoutKey tries to take somebody's worker: the key signed for
 // another operator.
 func registerWithoutKey(k *keeper.Keeper) simsx.SimMsgFactoryX {
@@ -67,15 +82,20 @@ func registerWithoutKey(k *keeper.Keeper) simsx.SimMsgFactoryX {
 	})
 }
 
-func updateNode(k *keeper.Keeper) simsx.SimMsgFactoryFn[*types.MsgUpdateNode] {
-	return func(ctx context.Context, data *simsx.ChainDataSource, reporter simsx.SimulationReporter) ([]simsx.SimAccount, *types.MsgUpdateNode) {
+// updateNode replaces an offer, now and then by one of the other role.
+func updateNode(k *keeper.Keeper) simsx.SimMsgFactoryX {
+	return simsx.NewSimMsgFactoryWithDeliveryResultHandler[*types.MsgUpdateNode](func(ctx context.Context, data *simsx.ChainDataSource, reporter simsx.SimulationReporter) ([]simsx.SimAccount, *types.MsgUpdateNode, simsx.SimDeliveryResultHandler) {
 		s := newScene(ctx, k, data, reporter)
 		n, ok := pick(s, "node", s.nodes(anyNode))
 		if !ok {
-			return nil, nil
+			return nil, nil, nil
 		}
-		return s.who(n.Operator), &types.MsgUpdateNode{Operator: n.Operator, Node: n.Address, Offer: randomOffer(s.r.Rand, s.apps())}
-	}
+		role, handler := n.Role, simsx.SimDeliveryResultHandler(nil)
+		if s.r.Intn(10) == 0 {
+			role, handler = otherRole(n.Role), refused(types.ErrInvalidNode)
+		}
+		return s.who(n.Operator), &types.MsgUpdateNode{Operator: n.Operator, Node: n.Address, Offer: roleOffer(s.r.Rand, role, s.apps())}, handler
+	})
 }
 
 func updateStrangeNode(k *keeper.Keeper) simsx.SimMsgFactoryX {

@@ -45,6 +45,26 @@ func randomOffer(r *rand.Rand, apps []types.App) types.Offer {
 	return o
 }
 
+// routerOffer is what a router has of an offer.
+func routerOffer(r *rand.Rand) types.Offer {
+	return types.Offer{Hardware: randomHardware(r), Region: oneOf(r, regions()), SlotHourPrice: types.Uemc(math.ZeroInt())}
+}
+
+// roleOffer is an offer that fits a role.
+func roleOffer(r *rand.Rand, role types.Role, apps []types.App) types.Offer {
+	if role == types.ROLE_ROUTER {
+		return routerOffer(r)
+	}
+	return randomOffer(r, apps)
+}
+
+func otherRole(role types.Role) types.Role {
+	if role == types.ROLE_ROUTER {
+		return types.ROLE_COMPUTING
+	}
+	return types.ROLE_ROUTER
+}
+
 func randomHardware(r *rand.Rand) types.Hardware {
 	h := types.Hardware{CpuModel: "simulated", CpuCores: uint32(r.Intn(64)), MemoryBytes: uint64(r.Intn(64)) << 30, DiskBytes: uint64(r.Intn(1000)) << 30}
 	for i := range r.Intn(3) {

@@ -117,13 +117,18 @@ func (n Node) validate() error {
 	if err := ValidateEndpoints(n.Endpoints); err != nil {
 		return err
 	}
-	return n.Offer.Validate()
+	return n.Offer.Validate(n.Role)
 }
 
 func (j Job) validate() error {
 	customer, err := sdk.AccAddressFromBech32(j.Customer)
 	if err != nil {
 		return errorsmod.Wrapf(ErrInvalidJob, "customer: %s", err)
+	}
+	if j.Payer != "" {
+		if _, err := sdk.AccAddressFromBech32(j.Payer); err != nil {
+			return errorsmod.Wrapf(ErrInvalidJob, "payer of job %s: %s", j.Id, err)
+		}
 	}
 	switch {
 	case j.Id != JobID(customer, j.Sequence):

@@ -15,7 +15,7 @@ type ComputeHooks interface {
 	AfterNodeRegistered(ctx context.Context, node sdk.AccAddress) error
 	// AfterNodeRetired runs once the node's last promise is over and its deposit is back.
 	AfterNodeRetired(ctx context.Context, node sdk.AccAddress) error
-	// AfterNodeSlashed runs after stake was burned. Shortfall is by how much the promised stake now exceeds the stake.
+	// AfterNodeSlashed runs after a node lost stake: burned by Slash, or paid out by Seize. Shortfall is by how much the promised stake now exceeds the stake.
 	AfterNodeSlashed(ctx context.Context, node sdk.AccAddress, amount, shortfall math.Int) error
 	// AfterPowerChanged runs after x/poc wrote a node's power, in micro-E. Shortfall as above, in micro-E.
 	AfterPowerChanged(ctx context.Context, node sdk.AccAddress, power, shortfall uint64) error

@@ -14,17 +14,14 @@ import (
 // Validate checks a registration, except for the key's signature, which needs
 // the chain id.
 func (m *MsgRegisterNode) Validate() error {
-	if m.Role != ROLE_COMPUTING && m.Role != ROLE_ROUTER {
-		return errorsmod.Wrap(ErrInvalidNode, "role must be computing or router")
-	}
 	if err := ValidateCompressedKey(m.Pubkey); err != nil {
 		return err
 	}
-	return m.Offer.Validate()
+	return m.Offer.Validate(m.Role)
 }
 
-// Validate checks the new offer.
-func (m *MsgUpdateNode) Validate() error { return m.Offer.Validate() }
+// Validate checks the new offer, for a node of the role that it registered with.
+func (m *MsgUpdateNode) Validate(role Role) error { return m.Offer.Validate(role) }
 
 // Validate checks the amount.
 func (m *MsgStake) Validate() error { return validateAmount("stake", m.Amount, false) }

@@ -58,16 +58,47 @@ func ValidateCompressedKey(key []byte) error {
 	return nil
 }
 
-// Validate checks an offer by itself.
-func (o Offer) Validate() error {
-	if o.Slots == 0 || o.Slots > MaxSlots {
-		return errorsmod.Wrapf(ErrInvalidNode, "slots must be between 1 and %d, got %d", MaxSlots, o.Slots)
-	}
+// Validate checks an offer by itself, for a node of that role.
+func (o Offer) Validate(role Role) error {
 	if err := validateAmount("slot_hour_price", o.SlotHourPrice, true); err != nil {
 		return err
 	}
 	if o.Region != "" && !regionPattern.MatchString(o.Region) {
 		return errorsmod.Wrapf(ErrInvalidNode, "region must be an ISO 3166 code such as DE or US-CA, got %q", o.Region)
+	}
+	if err := o.Hardware.Validate(); err != nil {
+		return err
+	}
+	switch role {
+	case ROLE_COMPUTING:
+		return o.validateSlots()
+	case ROLE_ROUTER:
+		return o.validateNoSlots()
+	default:
+		return errorsmod.Wrap(ErrInvalidNode, "role must be computing or router")
+	}
+}
+
+// validateNoSlots checks that a router sells nothing here: a price or an app
+// that no job can ever get would only mislead who reads the list of nodes.
+func (o Offer) validateNoSlots() error {
+	switch {
+	case o.Slots != 0:
+		return errorsmod.Wrapf(ErrInvalidNode, "a router runs no jobs: its slots must be 0, got %d", o.Slots)
+	case len(o.Apps)+len(o.Runtimes) > 0:
+		return errorsmod.Wrapf(ErrInvalidNode, "a router runs no jobs: it may name no apps and no runtimes, got %d", len(o.Apps)+len(o.Runtimes))
+	case !o.SlotHourPrice.IsZero():
+		return errorsmod.Wrapf(ErrInvalidNode, "a router has no slots to sell: its slot_hour_price must be 0%s, got %s", Denom, o.SlotHourPrice)
+	case o.Isolation != 0 || o.Egress:
+		return errorsmod.Wrap(ErrInvalidNode, "a router runs no jobs: it may state no isolation and no egress")
+	}
+	return nil
+}
+
+// validateSlots checks what a computing node sells.
+func (o Offer) validateSlots() error {
+	if o.Slots == 0 || o.Slots > MaxSlots {
+		return errorsmod.Wrapf(ErrInvalidNode, "slots must be between 1 and %d, got %d", MaxSlots, o.Slots)
 	}
 	if o.Isolation > MaxIsolation {
 		return errorsmod.Wrapf(ErrInvalidNode, "isolation must be at most %d, got %d", MaxIsolation, o.Isolation)
@@ -98,7 +129,7 @@ func (o Offer) Validate() error {
 		}
 		seen[r] = true
 	}
-	return o.Hardware.Validate()
+	return nil
 }
 
 // Validate checks the form of a hardware description.
@@ -165,6 +196,9 @@ func (o Offer) Serves(app App) bool {
 	}
 	return false
 }
+
+// Binds reports whether the promise holds anything of its node.
+func (r Reservation) Binds() bool { return r.Slots > 0 || r.Power > 0 || r.Stake.IsPositive() }
 
 // FreeSlots is how many jobs the node can take now.
 func (n Node) FreeSlots() uint32 {

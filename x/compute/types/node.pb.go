@@ -215,7 +215,9 @@ func (m *Hardware) GetGpus() []Gpu {
 	return nil
 }
 
-// Offer is what a node sells and for how much. The operator signs it.
+// Offer is what a node sells and for how much. The operator signs it. A router
+// sells no slots: of an offer it has hardware and region alone, slots are 0 and
+// slot_hour_price is 0uemc.
 type Offer struct {
 	Hardware Hardware `protobuf:"bytes,1,opt,name=hardware,proto3" json:"hardware"`
 	// region is an ISO 3166 code: "DE" or "US-CA".
@@ -757,7 +759,7 @@ func (m *IndexHead) GetNode() []byte {
 // sold twice.
 type Reservation struct {
 	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
-	// promise names what the reservation is for: "job/<id>".
+	// promise names what the reservation is for: "job/<id>". Those of other modules begin with another word.
 	Promise string                `protobuf:"bytes,2,opt,name=promise,proto3" json:"promise,omitempty"`
 	Slots   uint32                `protobuf:"varint,3,opt,name=slots,proto3" json:"slots,omitempty"`
 	Power   uint64                `protobuf:"varint,4,opt,name=power,proto3" json:"power,omitempty"`
