@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand"
 	"slices"
 	"testing"
@@ -85,6 +86,7 @@ type counters struct {
 	retired, unbonded, unjailed int
 	paramChanges                int
 	proving                     provingCounters
+	trading                     tradingCounters
 }
 
 // simulatedApp is an application on a database.
@@ -412,6 +414,7 @@ func (p *play) watch(events []abci.Event) {
 			p.t.Fatalf("entry %s of the agenda failed: %s", e.Entry, e.Error)
 		default:
 			p.watchProving(parsed)
+			p.watchTrading(parsed)
 		}
 	}
 }
@@ -439,7 +442,9 @@ func (p *play) requireInvariants() {
 func (p *play) missing() []string {
 	c := p.count
 	var out []string
-	for what, n := range c.proving.all() {
+	all := c.proving.all()
+	maps.Copy(all, c.trading.all())
+	for what, n := range all {
 		if n == 0 {
 			out = append(out, what)
 		}
@@ -467,7 +472,7 @@ func (p *play) requireLife() {
 		"nodes: %d retired, %d unjailed, %d unbondings; %d standstills, %d changes of parameters", c.sent, c.refused, c.skipped,
 		c.closed[computetypes.JOB_STATUS_COMPLETED], c.closed[computetypes.JOB_STATUS_FAILED], c.closed[computetypes.JOB_STATUS_CANCELLED],
 		c.closed[computetypes.JOB_STATUS_EXPIRED], c.passedOn, c.retired, c.unjailed, c.unbonded, c.standstills, c.paramChanges)
-	p.t.Logf("proving: %+v", c.proving)
+	p.t.Logf("proving: %+v; trading: %+v", c.proving, c.trading)
 	require.Empty(p.t, p.missing(), "this never happened: the play proves nothing about it")
 	if c.sent == 0 || 2*c.refused > c.sent {
 		p.t.Errorf("%d of %d transactions were refused", c.refused, c.sent)

@@ -80,8 +80,11 @@ func operationsOf(a *app.App) (ops, proving *operations) {
 			continue
 		}
 		ops.factor = 1
-		if n, ok := m.(interface{ Name() string }); ok && (n.Name() == computetypes.ModuleName || n.Name() == markettypes.ModuleName) {
+		switch n, ok := m.(interface{ Name() string }); {
+		case ok && n.Name() == computetypes.ModuleName:
 			ops.factor = 4 // the other modules are here for company
+		case ok && n.Name() == markettypes.ModuleName:
+			ops.factor = 3
 		}
 		switch m := m.(type) {
 		case simsx.HasWeightedOperationsX:

@@ -216,7 +216,7 @@ func (o Offer) Chain(measured Measured) (computetypes.Offer, error) {
 		Hardware: measured.Hardware, Region: strings.ToUpper(o.Region), Slots: o.Slots, SlotHourPrice: price,
 		Apps: o.Apps, Runtimes: o.Runtimes, Isolation: uint32(measured.Isolation), Egress: measured.Egress,
 	}
-	return out, out.Validate()
+	return out, out.Validate(computetypes.ROLE_COMPUTING)
 }
 
 func (d Docker) validate() []error {

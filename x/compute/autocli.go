@@ -43,9 +43,12 @@ func queryCommands() []*autocliv1.RpcCommandOptions {
 
 func txCommands() []*autocliv1.RpcCommandOptions {
 	return []*autocliv1.RpcCommandOptions{
-		command("RegisterNode", "register-node", "Register a node (emc-worker register does this for you)"),
-		command("UpdateNode", "update-node [node]", "Replace a node's offer", "node"),
-		command("RetireNode", "retire-node [node]", "Take a node out and get its deposit back (--when-idle: after its last job)", "node"),
+		flags(command("RegisterNode", "register-node", "Register a computing node (emc-worker register does this for you) or a router"), offerFlags, map[string]string{
+			"pubkey":        "the node's compressed secp256k1 key, 33 bytes in hex or base64",
+			"key_signature": "the node key's signature that it agrees to the operator, 64 bytes in hex or base64",
+		}),
+		flags(command("UpdateNode", "update-node [node]", "Replace a node's offer; its role stays", "node"), offerFlags),
+		command("RetireNode", "retire-node [node]", "Take a node out and get its deposit back (--when-idle: after its last promise)", "node"),
 		command("Stake", "stake [node] [amount]", "Add stake to a node", "node", "amount"),
 		command("Unstake", "unstake [node] [amount]", "Withdraw free stake; it arrives after the unbonding time", "node", "amount"),
 		command("Unjail", "unjail [node]", "Let a jailed node take work again", "node"),
@@ -65,6 +68,12 @@ func txCommands() []*autocliv1.RpcCommandOptions {
 		command("CancelJob", "cancel-job [job]", "Cancel a job that has not finished", "job"),
 		{RpcMethod: "UpdateParams", Skip: true}, // governance only
 	}
+}
+
+// offerFlags explain what a node sells.
+var offerFlags = map[string]string{
+	"offer": `what the node sells, as JSON: {"hardware":{},"region":"DE","slots":2,"slot_hour_price":{"denom":"uemc","amount":"360000"},"runtimes":["wasm"]}; ` +
+		`a router sells no slots: {"hardware":{},"region":"DE","slots":0,"slot_hour_price":{"denom":"uemc","amount":"0"}}`,
 }
 
 // demandFlags explain what a job asks for.

@@ -14,6 +14,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	abci "github.com/cometbft/cometbft/abci/types"
+	gogoproto "github.com/cosmos/gogoproto/proto"
+
 	"github.com/cosmos/cosmos-sdk/codec/address"
 	"github.com/cosmos/cosmos-sdk/crypto/keys/secp256k1"
 	"github.com/cosmos/cosmos-sdk/runtime"
@@ -92,12 +95,13 @@ func (p pool) FundCommunityPool(ctx context.Context, amount sdk.Coins, sender sd
 // recordingHooks notes what was called, and fails on demand.
 type recordingHooks struct {
 	types.NoopHooks
-	calls []string
-	fail  error
+	calls  []string
+	closed []types.Job
+	fail   error
 }
 
 func (h *recordingHooks) AfterJobClosed(_ context.Context, job types.Job) error {
-	h.calls = append(h.calls, "closed "+types.StatusWord(job.Status))
+	h.calls, h.closed = append(h.calls, "closed "+types.StatusWord(job.Status)), append(h.closed, job)
 	return h.fail
 }
 
@@ -141,6 +145,22 @@ func atomically[R any](f *fixture, run func(sdk.Context) (R, error)) (R, error) 
 	}
 	f.check()
 	return out, err
+}
+
+// told lists the typed events of one kind that the block has so far.
+func told[E gogoproto.Message](f *fixture) []E {
+	f.t.Helper()
+	var out []E
+	for _, event := range f.ctx.EventManager().Events() {
+		message, err := sdk.ParseTypedEvent(abci.Event(event))
+		if err != nil {
+			continue // the bank's are not typed
+		}
+		if e, ok := message.(E); ok {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // pass lets seconds go by in blocks of at most step seconds, ending each one.
@@ -194,6 +214,22 @@ func registration(key *secp256k1.PrivKey, operator sdk.AccAddress, o types.Offer
 	}
 	return &types.MsgRegisterNode{Operator: operator.String(), Pubkey: key.PubKey().Bytes(), KeySignature: sig, Role: types.ROLE_COMPUTING, Offer: o}
 }
+
+// router registers a router with stake that is online.
+func (f *fixture) router(n int, operator sdk.AccAddress, stake int64) string {
+	f.t.Helper()
+	m := registration(nodeKey(n), operator, routerOffer())
+	m.Role = types.ROLE_ROUTER
+	res, err := atomically(f, func(ctx sdk.Context) (*types.MsgRegisterNodeResponse, error) { return f.msg.RegisterNode(ctx, m) })
+	require.NoError(f.t, err)
+	f.report(res.Node)
+	if stake > 0 {
+		require.NoError(f.t, f.stake(operator, res.Node, coin(stake)))
+	}
+	return res.Node
+}
+
+func routerOffer() types.Offer { return types.Offer{Region: "DE-BE", SlotHourPrice: coin(0)} }
 
 // node registers a node that is online.
 func (f *fixture) node(n int, operator sdk.AccAddress, o types.Offer) string {

@@ -37,7 +37,7 @@ func fuzzGenesis() *types.GenesisState {
 		Id: types.JobID(customer, 2), Customer: customer.String(), Sequence: 2, App: "charlm", Runtime: types.RuntimeWasm, AppDigest: strings.Repeat("ab", 32),
 		Requirements: types.Requirements{MinStake: math.ZeroInt()}, MaxSeconds: 60, MaxPrice: coin(10), SpecDigest: bytes.Repeat([]byte{1}, 32),
 		InputsDigest: bytes.Repeat([]byte{2}, 32), AccessKey: nodeKey(1).PubKey().Bytes(), Status: types.JOB_STATUS_COMPLETED, Node: n.Address, Operator: n.Operator,
-		SlotHourPrice: coin(360_000), Paid: coin(4), Refunded: coin(6), Deadline: startTime + 5, SubmittedAt: startTime, ClosedAt: startTime,
+		SlotHourPrice: coin(360_000), Paid: coin(4), Refunded: coin(6), Payer: types.JobEscrow(strings.Repeat("0a", 16)).String(), Deadline: startTime + 5, SubmittedAt: startTime, ClosedAt: startTime,
 	}}
 	g.JobSequences = []types.JobSequence{{Customer: customer.String(), Next: 3}}
 	return g
@@ -60,7 +60,7 @@ func FuzzGenesis(f *testing.F) {
 		{`"promise":"lease/1"`, `"promise":"job/x"`}, {`"block_time":"0"`, `"block_time":"9223372036854775807"`}, {`"standstill":"0"`, `"standstill":"9223372036854775807"`},
 		{`"slot_hour_price":{"denom":"uemc","amount":"360000"}`, `"slot_hour_price":{"denom":"uemc","amount":"99999999999999999999"}`},
 		{`"deadline":"`, `"deadline":"-`}, {`"promise":"lease/1","slots":1,"power":"3","stake":"0"`, `"promise":"lease/1","slots":1,"power":"3"`},
-		{`"customer":"`, `"customer":" `}, {`"node":"`, `"node":" `}, {`"address":"`, `"address":" `},
+		{`"customer":"`, `"customer":" `}, {`"payer":"`, `"payer":"x`}, {`"role":"ROLE_COMPUTING"`, `"role":"ROLE_ROUTER"`}, {`"node":"`, `"node":" `}, {`"address":"`, `"address":" `},
 	} {
 		if !strings.Contains(whole, cut[0]) {
 			f.Fatalf("the genesis has no %s:\n%s", cut[0], whole)

@@ -68,6 +68,9 @@ func TestGenesisRefusesWrongStates(t *testing.T) {
 		"negative stake":     func(g *types.GenesisState) { g.Nodes[0].Stake = coin(1).Amount.Neg() },
 		"pays too much":      func(g *types.GenesisState) { g.Jobs[0].Paid = coin(1_000_001) },
 		"foreign money":      func(g *types.GenesisState) { g.Jobs[0].MaxPrice = sdk.NewInt64Coin("uatom", 1) },
+		"payer":              func(g *types.GenesisState) { g.Jobs[0].Payer = "somebody" },
+		"a router's slots":   func(g *types.GenesisState) { g.Nodes[0].Role = types.ROLE_ROUTER },
+		"no role":            func(g *types.GenesisState) { g.Nodes[0].Role = 0 },
 		"finished, no proof": func(g *types.GenesisState) { g.Jobs[0].Status = types.JOB_STATUS_FINISHED },
 	} {
 		g := good()

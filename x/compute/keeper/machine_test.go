@@ -3,6 +3,8 @@ package keeper_test
 import (
 	"testing"
 
+	"cosmossdk.io/math"
+
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"pgregory.net/rapid"
@@ -25,6 +27,8 @@ func TestRandomLife(t *testing.T) {
 			nodes = append(nodes, f.node(i, operator, offer(int64(1_000_000*(i+1)))))
 			f.power(nodes[i], uint64(i)*2_000_000)
 		}
+		nodes = append(nodes, f.router(3, operator, 20_000_000))
+		deal := f.deal()
 		node := func() string { return rapid.SampledFrom(nodes).Draw(r, "node") }
 		job := func() string {
 			if len(jobs) == 0 {
@@ -59,23 +63,67 @@ func TestRandomLife(t *testing.T) {
 			}
 			reached[types.StatusWord(f.job(id).Status)]++
 		}
+		randomSubmission := func() *types.MsgSubmitJob {
+			m := submission(customer)
+			m.MaxSeconds = rapid.Uint64Range(1, 4000).Draw(r, "seconds")
+			m.MaxPrice = coin(rapid.Int64Range(1, 4_000_000).Draw(r, "price"))
+			if rapid.Bool().Draw(r, "named") {
+				m.Node = node()
+			}
+			if rapid.Bool().Draw(r, "powerful") {
+				m.Requirements.MinSlotPower = rapid.Uint64Range(1, 1_500_000).Draw(r, "slot power")
+			}
+			return m
+		}
+		submitted := func(m *types.MsgSubmitJob, res *types.MsgSubmitJobResponse) {
+			jobs = append(jobs, res.Job)
+			if m.Requirements.MinSlotPower > 0 {
+				reached["with power"]++
+			}
+		}
+		submit := func(*rapid.T) {
+			m := randomSubmission()
+			if res, err := f.submit(m); err == nil {
+				submitted(m, res)
+			}
+		}
+		promised := func() string { return rapid.SampledFrom([]string{"cover/a", "cover/b", "lease/1"}).Draw(r, "promise") }
 		steps := map[string]func(*rapid.T){
 			"advance 1": advance, "advance 2": advance, "advance 3": advance, "advance 4": advance,
-			"submit": func(*rapid.T) {
-				m := submission(customer)
-				m.MaxSeconds = rapid.Uint64Range(1, 4000).Draw(r, "seconds")
-				m.MaxPrice = coin(rapid.Int64Range(1, 4_000_000).Draw(r, "price"))
-				if rapid.Bool().Draw(r, "named") {
-					m.Node = node()
+			"submit 1": submit, "submit 2": submit,
+			"submit for a deal": func(*rapid.T) {
+				m := randomSubmission()
+				if res, err := f.submitFor(m, deal); err == nil {
+					submitted(m, res)
+					reached["paid by a deal"]++
 				}
-				if rapid.IntRange(0, 3).Draw(r, "powerful") == 0 {
-					m.Requirements.MinSlotPower = rapid.Uint64Range(1, 1_500_000).Draw(r, "slot power")
+			},
+			"promise": func(*rapid.T) {
+				on, p := node(), promise(promised(), 0, 0, amount())
+				if rapid.Bool().Draw(r, "cover") {
+					on = nodes[3]
+				} else {
+					p.Slots, p.Power = uint32(rapid.IntRange(0, 2).Draw(r, "slots")), rapid.Uint64Range(0, 100_000).Draw(r, "power")
 				}
-				if res, err := f.submit(m); err == nil {
-					jobs = append(jobs, res.Job)
-					if m.Requirements.MinSlotPower > 0 {
-						reached["with power"]++
+				if f.setReservation(on, p) == nil {
+					reached["promised"]++
+				}
+			},
+			"withdraw": func(*rapid.T) {
+				if f.setReservation(node(), promise(promised(), 0, 0, rapid.Int64Range(0, 1).Draw(r, "stake"))) == nil {
+					reached["withdrawn"]++
+				}
+			},
+			"seize": func(*rapid.T) {
+				on, name := node(), promised()
+				for _, p := range f.promises() { // one that is there, if any
+					if p.Stake.IsPositive() {
+						on, name = p.Node, p.Promise
 					}
+				}
+				to := rapid.SampledFrom([]sdk.AccAddress{customer, operator}).Draw(r, "to")
+				if paid, err := f.seize(on, name, amount(), to); err == nil && paid > 0 {
+					reached["seized"]++
 				}
 			},
 			"acknowledge": func(*rapid.T) { id := job(); _ = f.acknowledge(at(id), id, rapid.Bool().Draw(r, "inputs")) },
@@ -150,10 +198,20 @@ func TestRandomLife(t *testing.T) {
 				r.Fatalf("job %s is still %s", id, types.StatusWord(j.Status))
 			}
 		}
+		held := math.NewInt(5_000_000)
+		for _, j := range f.hooks.closed {
+			if j.Payer != "" {
+				held = held.Sub(j.Paid.Amount)
+			}
+		}
+		if have := f.balance(deal); have != held.Int64() || f.accounts.HasAccount(f.ctx, deal) {
+			r.Fatalf("the deal holds %d instead of %s, or has got an account", have, held)
+		}
 	})
-	for _, status := range []string{"ready", "running", "finished", "completed", "with power"} {
-		if reached[status] == 0 {
-			t.Errorf("no random life ever had a job %s: the test proves nothing", status)
+	t.Log(reached)
+	for _, state := range []string{"ready", "running", "finished", "completed", "with power", "paid by a deal", "promised", "withdrawn", "seized"} {
+		if reached[state] == 0 {
+			t.Errorf("no random life ever had anything %s: the test proves nothing", state)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func registration(s scene, operator, node simsx.SimAccount) *types.MsgRegisterNo
 		panic(err)
 	}
 	role := types.ROLE_COMPUTING
-	if s.r.Intn(12) == 0 {
+	if s.r.Intn(4) == 0 { // more than in life: sessions need several
 		role = types.ROLE_ROUTER
 	}
 	return &types.MsgRegisterNode{
@@ -61,7 +61,7 @@ func registerMisfit(k *keeper.Keeper) simsx.SimMsgFactoryX {
 			return nil, nil, nil
 		}
 		m := registration(s, operator, node)
-		m.Offer = roleOffer(s.r.Rand, types.ROLE_COMPUTING+types.ROLE_ROUTER-m.Role, s.apps())
+		m.Offer = roleOffer(s.r.Rand, otherRole(m.Role), s.apps())
 		return []simsx.SimAccount{operator}, m, refused(types.ErrInvalidNode)
 	})
 }
@@ -92,7 +92,7 @@ func updateNode(k *keeper.Keeper) simsx.SimMsgFactoryX {
 		}
 		role, handler := n.Role, simsx.SimDeliveryResultHandler(nil)
 		if s.r.Intn(10) == 0 {
-			role, handler = types.ROLE_COMPUTING+types.ROLE_ROUTER-n.Role, refused(types.ErrInvalidNode)
+			role, handler = otherRole(n.Role), refused(types.ErrInvalidNode)
 		}
 		return s.who(n.Operator), &types.MsgUpdateNode{Operator: n.Operator, Node: n.Address, Offer: roleOffer(s.r.Rand, role, s.apps())}, handler
 	})

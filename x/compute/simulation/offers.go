@@ -58,6 +58,13 @@ func roleOffer(r *rand.Rand, role types.Role, apps []types.App) types.Offer {
 	return randomOffer(r, apps)
 }
 
+func otherRole(role types.Role) types.Role {
+	if role == types.ROLE_ROUTER {
+		return types.ROLE_COMPUTING
+	}
+	return types.ROLE_ROUTER
+}
+
 func randomHardware(r *rand.Rand) types.Hardware {
 	h := types.Hardware{CpuModel: "simulated", CpuCores: uint32(r.Intn(64)), MemoryBytes: uint64(r.Intn(64)) << 30, DiskBytes: uint64(r.Intn(1000)) << 30}
 	for i := range r.Intn(3) {

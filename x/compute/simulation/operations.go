@@ -34,6 +34,7 @@ func Register(weights simsx.WeightSource, reg simsx.Registry, k *keeper.Keeper) 
 		{"compute_accept_result", 80, acceptResult(k)},
 		{"compute_cancel_job", 25, cancelJob(k)},
 		{"compute_wrong_signature", 4, registerWithoutKey(k)},
+		{"compute_wrong_offer", 4, registerMisfit(k)},
 		{"compute_strange_operator", 4, updateStrangeNode(k)},
 		{"compute_strange_node", 8, startStrangeJob(k)},
 		{"compute_strange_customer", 8, cancelStrangeJob(k)},

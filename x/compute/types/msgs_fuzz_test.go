@@ -34,13 +34,14 @@ func validMsgs() []sdk.Msg {
 		},
 		Region: "US-CA", Slots: 3, SlotHourPrice: uemc(360_000), Apps: []string{"charlm"}, Runtimes: []string{"wasm", "docker"}, Isolation: 2, Egress: true,
 	}
+	router := types.Offer{Hardware: offer.Hardware, Region: "DE", SlotHourPrice: uemc(0)}
 	app := types.MsgRegisterApp{
 		Owner: who(1), Id: "ocr", Runtime: "wasm", Digest: strings.Repeat("ab", 32), Interface: types.INTERFACE_BATCH, MinMemoryBytes: 1, MinCpuCores: 2,
 		MinGpus: 1, MinGpuMemoryBytes: 3, Unit: "page", Comparison: types.COMPARISON_EXACT, Description: "reads <pages> & \u2028 more",
 	}
 	update := types.MsgUpdateApp(app)
 	return []sdk.Msg{
-		&types.MsgRegisterNode{Operator: who(1), Pubkey: key, KeySignature: digest, Role: types.ROLE_ROUTER, Offer: offer},
+		&types.MsgRegisterNode{Operator: who(1), Pubkey: key, KeySignature: digest, Role: types.ROLE_COMPUTING, Offer: offer},
 		&types.MsgUpdateNode{Operator: who(1), Node: who(2), Offer: offer},
 		&types.MsgRetireNode{Operator: who(1), Node: who(2), WhenIdle: true},
 		&types.MsgStake{Operator: who(1), Node: who(2), Amount: uemc(1)},
@@ -61,6 +62,8 @@ func validMsgs() []sdk.Msg {
 		&types.MsgAcceptResult{Customer: who(3), Job: job},
 		&types.MsgCancelJob{Customer: who(3), Job: job},
 		&types.MsgUpdateParams{Authority: who(4), Params: types.DefaultParams()},
+		&types.MsgRegisterNode{Operator: who(1), Pubkey: key, KeySignature: digest, Role: types.ROLE_ROUTER, Offer: router},
+		&types.MsgUpdateNode{Operator: who(1), Node: who(2), Offer: router},
 	}
 }
 
@@ -75,6 +78,11 @@ func validate(msg sdk.Msg) error {
 		return m.Validate(types.DefaultParams())
 	case *types.MsgSubmitReceipt:
 		return m.Receipt.Validate()
+	case *types.MsgUpdateNode: // of either role: the state knows which
+		if err := m.Validate(types.ROLE_COMPUTING); err == nil {
+			return nil
+		}
+		return m.Validate(types.ROLE_ROUTER)
 	case *types.MsgUpdateParams:
 		return m.Params.Validate()
 	case interface{ Validate() error }:
