@@ -48,7 +48,7 @@ func (k *Keeper) SetReservation(ctx context.Context, addr sdk.AccAddress, r type
 	if err := checkStake(r); err != nil {
 		return err
 	}
-	old, known, err := k.reservation(ctx, addr, r.Promise)
+	old, known, err := k.Reservation(ctx, addr, r.Promise)
 	if err != nil {
 		return err
 	}
@@ -81,8 +81,8 @@ func (k *Keeper) SetReservation(ctx context.Context, addr sdk.AccAddress, r type
 	return k.setNode(ctx, addr, n)
 }
 
-// reservation loads a promise; one that is not there reserves nothing.
-func (k *Keeper) reservation(ctx context.Context, addr sdk.AccAddress, promise string) (r types.Reservation, known bool, err error) {
+// Reservation loads a promise; one that is not there reserves nothing.
+func (k *Keeper) Reservation(ctx context.Context, addr sdk.AccAddress, promise string) (r types.Reservation, known bool, err error) {
 	r, err = k.Reservations.Get(ctx, collections.Join(addr, promise))
 	if errors.Is(err, collections.ErrNotFound) {
 		return types.Reservation{Stake: math.ZeroInt()}, false, nil

@@ -29,7 +29,7 @@ func (k *Keeper) Seize(ctx context.Context, addr sdk.AccAddress, promise string,
 	case len(reason) > types.MaxReasonBytes:
 		return none, errorsmod.Wrapf(types.ErrInvalidNode, "a seizure's reason is at most %d bytes, got %d", types.MaxReasonBytes, len(reason))
 	}
-	r, known, err := k.reservation(ctx, addr, promise)
+	r, known, err := k.Reservation(ctx, addr, promise)
 	if err != nil || !known {
 		return none, err
 	}

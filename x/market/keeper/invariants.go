@@ -116,8 +116,7 @@ func (k *Keeper) checkJobs(ctx context.Context) error {
 	})
 }
 
-// checkCovers: every cover is positive and listed by its node. That it is
-// reserved, x/compute's own invariants and the next check show.
+// checkCovers: every cover is positive, listed by its node, and reserved.
 func (k *Keeper) checkCovers(ctx context.Context) error {
 	covers := 0
 	err := k.Covers.Walk(ctx, nil, func(key collections.Pair[sdk.AccAddress, sdk.AccAddress], c types.Cover) (bool, error) {
@@ -128,6 +127,10 @@ func (k *Keeper) checkCovers(ctx context.Context) error {
 		listed, err := k.CoversByNode.Has(ctx, collections.Join(key.K2(), key.K1()))
 		if err != nil || !listed {
 			return true, errors.Join(fmt.Errorf("cover of %s is not listed by node %s", c.Router, c.Node), err)
+		}
+		r, known, err := k.compute.Reservation(ctx, key.K1(), types.CoverPromise(c.Node))
+		if err != nil || !known || !r.Stake.Equal(c.Amount) {
+			return true, errors.Join(fmt.Errorf("router %s covers node %s with %s, in x/compute it reserved %s", c.Router, c.Node, c.Amount, r.Stake), err)
 		}
 		return false, nil
 	})

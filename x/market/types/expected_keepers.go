@@ -13,6 +13,8 @@ import (
 // ComputeKeeper is what x/market needs of x/compute.
 type ComputeKeeper interface {
 	Node(ctx context.Context, addr sdk.AccAddress) (computetypes.Node, error)
+	// Reservation is a promise of a node, and whether there is one.
+	Reservation(ctx context.Context, node sdk.AccAddress, promise string) (computetypes.Reservation, bool, error)
 	// SetReservation replaces a promise; one of nothing ends it.
 	SetReservation(ctx context.Context, node sdk.AccAddress, r computetypes.Reservation) error
 	// Seize pays up to amount of the stake behind a promise to somebody, and returns what it paid.
