@@ -21,7 +21,7 @@ func registration(s scene, operator, node simsx.SimAccount) *types.MsgRegisterNo
 		panic(err)
 	}
 	role := types.ROLE_COMPUTING
-	if s.r.Intn(4) == 0 { // more than in life: sessions need several
+	if s.r.Intn(7) == 0 { // more than in life: sessions need some
 		role = types.ROLE_ROUTER
 	}
 	return &types.MsgRegisterNode{
@@ -136,7 +136,8 @@ func retireNode(k *keeper.Keeper) simsx.SimMsgFactoryX {
 			return nil, nil, nil
 		}
 		m, handler := &types.MsgRetireNode{Operator: n.Operator, Node: n.Address, WhenIdle: s.r.Intn(3) > 0}, simsx.SimDeliveryResultHandler(nil)
-		if n.ReservedSlots > 0 && !m.WhenIdle {
+		// A cover holds stake, a job a slot; a cover behind which no stake is left is a promise all the same.
+		if s.promised(n) && !m.WhenIdle {
 			handler = refused(types.ErrLivePromises)
 		}
 		return s.who(n.Operator), m, handler

@@ -102,6 +102,20 @@ func (s scene) unbondings(n types.Node) int {
 	return count
 }
 
+// promised says whether a node has a promise that lives.
+func (s scene) promised(n types.Node) bool {
+	found := false
+	of := collections.NewPrefixedPairRange[sdk.AccAddress, string](sdk.MustAccAddressFromBech32(n.Address))
+	err := s.k.Reservations.Walk(s.ctx, of, func(collections.Pair[sdk.AccAddress, string], types.Reservation) (bool, error) {
+		found = true
+		return true, nil
+	})
+	if err != nil {
+		panic(err)
+	}
+	return found
+}
+
 // anyNode accepts every node.
 func anyNode(types.Node) bool { return true }
 
