@@ -89,6 +89,7 @@ type Lane struct {
 	open   map[uint64]*openCall
 	aside  map[uint64]uint64 // sequence → nonce of a receipt that waits for those before it
 	used   uint64            // its part of the budget, uemc
+	taken  uint64            // the voucher that the node said to have, uemc
 	broken error             // the ledger failed: what is in memory may not be what is durable
 }
 
@@ -125,21 +126,23 @@ type Standing struct {
 	Root    receipt.Digest
 	Sum     uint64 // of their amounts
 	Vouched uint64 // the highest amount that was signed
+	Taken   uint64 // the highest amount that the node is known to have; not in the ledger
 	Open    int    // calls without an accepted receipt
 	Stake   uint64 // the sum of their maximum prices: what can be lost
 	Orphans int    // open calls that no stream brings any more: Resume asks what became of them
 	Why     string // why the lane is in quarantine; empty otherwise
 }
 
-// Owed is what the accepted receipts are worth beyond the last voucher.
-func (s Standing) Owed() uint64 { return s.Sum - min(s.Sum, s.Vouched) }
+// Owed is what the node may not have a voucher for yet: receipts that were accepted since the last one, and vouchers that may
+// have been lost on the way.
+func (s Standing) Owed() uint64 { return max(s.Sum, s.Vouched) - s.Taken }
 
 // Standing tells where the lane stands.
 func (l *Lane) Standing() Standing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := Standing{
-		Count: l.purse.tree.Count(), Root: l.purse.tree.Root(), Sum: l.purse.sum, Vouched: l.purse.vouched, Open: len(l.open), Why: l.purse.quarantine,
+		Count: l.purse.tree.Count(), Root: l.purse.tree.Root(), Sum: l.purse.sum, Vouched: l.purse.vouched, Taken: l.taken, Open: len(l.open), Why: l.purse.quarantine,
 	}
 	for _, c := range l.open {
 		s.Stake += c.request.MaxPrice

@@ -45,6 +45,14 @@ func (l *Lane) Heard(nonce, amount uint64) {
 	}
 }
 
+// Taken notes the voucher that the node says to have. What it says can only cost the node: it is sent vouchers again until
+// it has them.
+func (l *Lane) Taken(amount uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken = max(l.taken, min(amount, l.purse.vouched))
+}
+
 // Orphaned notes that no stream brings a call any more. Unless its receipt came, it stays open until Resume.
 func (l *Lane) Orphaned(nonce uint64) {
 	l.mu.Lock()

@@ -64,6 +64,7 @@ func (l *Lane) Resumed(asked Resume, s State) (again bool, err error) {
 	} else if count == s.Count && l.purse.tree.Root() != s.Root {
 		return false, l.isolate(wrap(ErrContradiction, "another tree of %d receipts", s.Count))
 	}
+	l.taken = max(l.taken, min(s.Vouched, l.purse.vouched))
 	return false, l.void(asked, s)
 }
 
