@@ -74,6 +74,20 @@ func (l *Lane) Prepay(nonce, amount uint64) error {
 	return nil
 }
 
+// PrepayTo raises what is prepaid of an open call so far that the lane's voucher reaches an amount, as far as most and the
+// call's maximum price allow.
+func (l *Lane) PrepayTo(nonce, voucher, most uint64) error {
+	l.mu.Lock()
+	sum := l.purse.sum
+	for n, c := range l.open {
+		if n != nonce {
+			sum += c.prepaid
+		}
+	}
+	l.mu.Unlock()
+	return l.Prepay(nonce, min(most, voucher-min(voucher, sum)))
+}
+
 // Voucher pays for all accepted receipts and what is prepaid of open calls. The amount is durable before it is signed, and
 // never less than one before; the router's signature is on it. The last voucher comes again when nothing has changed.
 func (l *Lane) Voucher(ctx context.Context) (receipt.Voucher, error) {
