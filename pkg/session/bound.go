@@ -8,7 +8,8 @@ package session
 const RouterBound uint64 = 0
 
 // NodeBound is what a node can lose by a lane: what it delivers before it is paid, and for each time that it is itself
-// killed in the middle of calls, what it had delivered since it last wrote that down.
+// killed in the middle of calls, what it had delivered since it last wrote that down. Pieces that cost more than Unwritten
+// each count as Unwritten.
 func (c NodeConfig) NodeBound(kills int) uint64 { return c.Credit + uint64(kills)*c.Unwritten }
 
 // CustomerBound is what a customer can lose by the calls that were open when something broke: the maximum price of each.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,6 +49,7 @@ func (c *Cached) Session(ctx context.Context, id receipt.SessionID) (Info, error
 		return info, err
 	}
 	info.Key = reuse(was.value.Key, info.Key)
+	info.Routers = slices.Clone(info.Routers)
 	for i, r := range info.Routers {
 		old, _ := was.value.Router(r.Key.Address())
 		info.Routers[i].Key = reuse(old.Key, r.Key)

@@ -19,7 +19,8 @@ type NodeConfig struct {
 	Now     func() time.Time
 	Random  io.Reader // of the salts
 
-	// Credit is what a lane may have delivered beyond its best voucher, uemc. It is what a stranger can take.
+	// Credit is what a lane may have delivered beyond its best voucher, uemc. It is what a stranger can take. All calls of a
+	// lane share it: with less than a few pieces for each that runs, they spend their time waiting for vouchers.
 	Credit uint64
 	// Unwritten is what a lane may have delivered beyond what is written down, uemc. It is what a kill of the node costs.
 	Unwritten uint64

@@ -3,14 +3,12 @@ package session_test
 import (
 	"container/heap"
 	"fmt"
-	"log/slog"
 	"math/rand"
 	"time"
 
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
 	"github.com/edgematrix/emc/pkg/session/internal/model"
-	"github.com/edgematrix/emc/pkg/session/ledger"
 )
 
 // settlement is the chain that a schedule is settled by: the model, or the keeper of x/market itself.
@@ -33,7 +31,6 @@ type plan struct {
 	fatalAt   time.Duration
 	closeAt   time.Duration // the owner closes without a word
 	neverPay  bool          // the customer signs no voucher
-	hostile   string        // dishonest parties, by name
 	forgetful bool          // disks lie: the tests must notice
 
 	// One crash at one boundary, for the exhaustive test.
@@ -43,7 +40,7 @@ type plan struct {
 }
 
 func (p plan) faulty() bool {
-	return p.loss+p.twice+p.slow+p.crash > 0 || p.fatal != "" || p.closeAt > 0 || p.party != "" || p.neverPay || p.hostile != ""
+	return p.loss+p.twice+p.slow+p.crash > 0 || p.fatal != "" || p.closeAt > 0 || p.party != "" || p.neverPay
 }
 
 // world is one schedule: everything happens in one goroutine, in virtual time.
@@ -177,95 +174,14 @@ func newWorld(p plan) *world {
 	}
 	w.chain = chain
 	for i := range w.routers {
-		w.routers[i] = &simRouter{party: w.party2(fmt.Sprint("router", i)), key: routerKeys[i]}
+		w.routers[i] = &simRouter{party: w.newParty(fmt.Sprint("router", i)), key: routerKeys[i]}
 		w.routers[i].start()
 	}
 	for i := range w.nodes {
-		w.nodes[i] = &simNode{party: w.party2(fmt.Sprint("node", i)), key: nodeKeys[i], index: i}
+		w.nodes[i] = &simNode{party: w.newParty(fmt.Sprint("node", i)), key: nodeKeys[i], index: i}
 		w.nodes[i].start()
 	}
-	w.customer = &simCustomer{party: w.party2("customer")}
+	w.customer = &simCustomer{party: w.newParty("customer")}
 	w.customer.start()
 	return w
 }
-
-// party is what all processes have: a ledger, crashes, and lives.
-type party struct {
-	*world
-	name  string
-	store *ledger.Memory
-	down  bool
-	dead  bool // for good
-	life  int
-	kills int
-	boot  func()
-}
-
-func (w *world) party2(name string) party {
-	p := party{world: w, name: name, store: ledger.NewMemory()}
-	if w.forgetful {
-		p.store.Forgetful()
-	}
-	if w.plan.party == name {
-		p.store.CrashIn(w.batch, w.after)
-	}
-	return p
-}
-
-// arm lets a new life end at one of its next batches.
-func (p *party) arm() {
-	if p.chance(p.crash) {
-		p.store.CrashIn(1+p.rng.Intn(25), p.rng.Intn(2) == 0)
-	}
-}
-
-// crashed notices that the ledger went down, and plans the next life.
-func (p *party) crashed() bool {
-	if p.down {
-		return true
-	}
-	if !p.store.Crashed() {
-		return false
-	}
-	p.down = true
-	p.kills++
-	p.life++
-	if p.fatal == p.name {
-		p.dead = true
-		return true
-	}
-	p.in(time.Duration(50+p.rng.Intn(1500))*time.Millisecond, p.restart)
-	return true
-}
-
-func (p *party) restart() {
-	if !p.down || p.dead {
-		return
-	}
-	p.down = false
-	p.store.Restart()
-	p.arm()
-	p.boot()
-}
-
-// die ends a party for good.
-func (p *party) die() {
-	if !p.down {
-		p.store.Crash()
-	}
-	p.down, p.dead = true, true
-	p.life++
-}
-
-// later does something in this life only.
-func (p *party) later(d time.Duration, do func()) {
-	life := p.life
-	p.in(d, func() {
-		if p.life == life && !p.down {
-			do()
-			p.crashed()
-		}
-	})
-}
-
-var quiet = slog.New(slog.DiscardHandler)
