@@ -105,3 +105,16 @@ func TestCoverIsCountedOverSessions(t *testing.T) {
 	require.NoError(t, s.node.Take(s.ctx, voucher(second, 12)))
 	require.Len(t, s.node.Dues(), 1)
 }
+
+func TestTakenIsDurable(t *testing.T) {
+	s := newScene(t)
+	s.call(1)
+	v := s.pay()
+	s.nodeStore.Crash()
+	s.nodeStore.Restart()
+	s.reopen()
+	due := s.node.Dues()
+	require.Len(t, due, 1)
+	require.Equal(t, v, due[0].Voucher)
+	require.True(t, s.now.Equal(due[0].Since))
+}

@@ -51,6 +51,10 @@ func schedule(seed int64) plan {
 		p.closeAt = time.Duration(rng.Intn(3000)) * time.Millisecond
 	case 2:
 		p.neverPay = true
+	case 3: // whoever could tell the nodes what they forgot is gone
+		p.fatal = "customer"
+		p.fatalAt = time.Duration(rng.Intn(3000)) * time.Millisecond
+		p.fallAt = p.fatalAt + time.Duration(rng.Intn(200))*time.Millisecond
 	}
 	return p
 }
@@ -60,6 +64,14 @@ func play(p plan) *world {
 	w := newWorld(p)
 	if p.fatal != "" {
 		w.in(p.fatalAt, func() { w.named(p.fatal).die() })
+	}
+	if p.fallAt > 0 {
+		w.in(p.fallAt, func() {
+			for _, n := range w.nodes {
+				n.store.Crash()
+				n.crashed()
+			}
+		})
 	}
 	if p.closeAt > 0 {
 		w.in(p.closeAt, func() { w.chain.Close(sessionID) })

@@ -29,6 +29,7 @@ type plan struct {
 	crash     float64 // a party crashes soon after it started
 	fatal     string  // a party that never comes back from its crash, or is never there again
 	fatalAt   time.Duration
+	fallAt    time.Duration // both nodes crash, and come back
 	closeAt   time.Duration // the owner closes without a word
 	neverPay  bool          // the customer signs no voucher
 	forgetful bool          // disks lie: the tests must notice
