@@ -1,0 +1,100 @@
+package session
+
+import (
+	"context"
+	"errors"
+
+	"github.com/edgematrix/emc/pkg/receipt"
+	"github.com/edgematrix/emc/pkg/session/ledger"
+)
+
+// Admit takes a request, or says why not. Its nonce is durable when Admit returns: a request is served once.
+func (n *Node) Admit(ctx context.Context, r receipt.Request) (*NodeCall, error) {
+	if r.App == ResumeApp {
+		return nil, wrap(ErrPrice, "%s is no app", ResumeApp)
+	}
+	info, err := n.verify(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	now := n.cfg.Now()
+	if err := info.usable(now, n.cfg.Margin); err != nil {
+		return nil, err
+	}
+	if n.cfg.Price != nil {
+		if err := n.cfg.Price(r.App, r.MaxPrice); err != nil {
+			return nil, errors.Join(ErrPrice, err)
+		}
+	}
+	if err := n.backed(ctx, r.Lane); err != nil {
+		return nil, err
+	}
+	t := n.tray(r.Lane)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.broken != nil:
+		return nil, t.broken
+	case t.till.nonces.seen(r.Nonce):
+		return nil, wrap(ErrNonce, "nonce %d; Resume tells what became of it", r.Nonce)
+	case len(t.running) >= n.cfg.MaxRunning:
+		return nil, wrap(ErrBusy, "%d calls of this lane run; try again when one has ended", len(t.running))
+	case !t.fits(0):
+		return nil, wrap(ErrCredit, "the lane owes %d uemc; send a voucher first", t.till.issued+t.delivered()-t.till.best.Amount)
+	}
+	call := &NodeCall{tray: t, runningCall: runningCall{request: r, startedMs: uint64(now.UnixMilli())}, gone: make(chan struct{})}
+	value, err := call.encode()
+	if err != nil {
+		return nil, err
+	}
+	next := t.till
+	next.nonces.use(r.Nonce)
+	if err := t.write(next, ledger.Op{Key: laneKey(kindRunning, t.id, r.Nonce), Value: value}); err != nil {
+		return nil, err
+	}
+	t.running[r.Nonce] = call
+	t.until = info.ExpiresAt.Add(-n.cfg.Margin)
+	return call, nil
+}
+
+// verify checks whose request it is, and that it is for this node and one of the session's routers.
+func (n *Node) verify(ctx context.Context, r receipt.Request) (Info, error) {
+	if r.Node != n.cfg.Public.Address() {
+		return Info{}, wrap(ErrLane, "a request to node %s; this is %s", r.Node, n.cfg.Public.Address())
+	}
+	info, err := n.cfg.Chain.Session(ctx, r.Session)
+	if err != nil {
+		return info, err
+	}
+	if r.KeyID != info.KeyID {
+		return info, wrap(ErrKey, "the session's key is number %d, got %d", info.KeyID, r.KeyID)
+	}
+	if err := r.Verify(n.cfg.ChainID, info.Key); err != nil {
+		return info, err
+	}
+	if r.Routed() {
+		if _, bound := info.Router(r.Router); !bound {
+			return info, wrap(ErrLane, "router %s may not vouch for session %s", r.Router, r.Session)
+		}
+	} else if !n.cfg.Direct {
+		return info, wrap(ErrLane, "this node takes no calls without a router")
+	}
+	return info, nil
+}
+
+// backed refuses a lane whose router has no cover left for any voucher.
+func (n *Node) backed(ctx context.Context, id receipt.Lane) error {
+	if !id.Routed() {
+		return nil
+	}
+	cover, err := n.cfg.Chain.Cover(ctx, id.Router, n.cfg.Public.Address())
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if used := n.unpaid[id.Router]; used >= cover {
+		return wrap(ErrCover, "router %s covers %d uemc, %d are not redeemed yet", id.Router, cover, used)
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package session
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/edgematrix/emc/pkg/job"
+	"github.com/edgematrix/emc/pkg/receipt"
+	"github.com/edgematrix/emc/pkg/session/ledger"
+)
+
+// NodeCall is a call that a node answers. One goroutine uses it.
+type NodeCall struct {
+	tray *tray
+	runningCall
+	written uint64 // how much of delivered is in the ledger, uemc
+	over    bool
+	dead    bool          // from an earlier life of the node: nobody delivers it
+	aborted bool          // the customer asked, and no stream brings it to him
+	gone    chan struct{} // closed when it is aborted
+}
+
+// Request is the call's.
+func (c *NodeCall) Request() receipt.Request { return c.request }
+
+// Delivered is what was delivered so far, uemc.
+func (c *NodeCall) Delivered() uint64 {
+	c.tray.mu.Lock()
+	defer c.tray.mu.Unlock()
+	return c.delivered
+}
+
+// TryDeliver allows the next piece of the answer to be sent, and counts it. ErrCredit means that it has to wait for a
+// voucher; ErrPrice that the maximum price is used up; ErrSession that the session is too near its end; ErrCallOver that
+// the customer is gone.
+func (c *NodeCall) TryDeliver(units, amount uint64) error {
+	c.tray.mu.Lock()
+	defer c.tray.mu.Unlock()
+	return c.tryDeliver(units, amount)
+}
+
+func (c *NodeCall) tryDeliver(units, amount uint64) error {
+	t := c.tray
+	switch {
+	case t.broken != nil:
+		return t.broken
+	case c.over || c.aborted || c.dead:
+		return ErrCallOver
+	case amount > c.request.MaxPrice-c.delivered:
+		return wrap(ErrPrice, "%d uemc of %d are used, the next piece costs %d", c.delivered, c.request.MaxPrice, amount)
+	case t.node.cfg.Now().After(t.until):
+		return wrap(ErrSession, "the session is too near its end")
+	case !t.fits(amount):
+		return wrap(ErrCredit, "for %d uemc", amount)
+	}
+	// What was sent before is written first, so that a kill costs at most Unwritten, or one piece if that is more.
+	if t.unwritten > 0 && t.unwritten+amount > t.node.cfg.Unwritten {
+		if err := t.write(t.till); err != nil {
+			return err
+		}
+	}
+	c.delivered += amount
+	c.units += units
+	t.unwritten += amount
+	return nil
+}
+
+// Deliver is TryDeliver that waits for vouchers. When it begins to wait it calls due with what the lane's voucher must
+// reach, uemc.
+func (c *NodeCall) Deliver(ctx context.Context, units, amount uint64, due func(voucher uint64) error) error {
+	t := c.tray
+	for told := uint64(0); ; {
+		t.mu.Lock()
+		err := c.tryDeliver(units, amount)
+		paid, need := t.paid, t.till.issued+t.delivered()+amount-min(t.node.cfg.Credit, t.till.issued+t.delivered()+amount)
+		t.mu.Unlock()
+		if !isCredit(err) {
+			return err
+		}
+		if need > told {
+			told = need
+			if err := due(need); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-paid:
+		case <-c.gone:
+			return ErrCallOver
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", err, ctx.Err())
+		}
+	}
+}
+
+// Finish signs the call's receipt over what was delivered. It is durable when Finish returns, and the same comes again
+// from Resume, however often it is lost.
+func (c *NodeCall) Finish(status receipt.Status, response receipt.ResponseHash) (receipt.Receipt, receipt.Salt, error) {
+	salt, err := job.NewSalt(c.tray.node.cfg.Random)
+	if err != nil {
+		return receipt.Receipt{}, salt, err
+	}
+	c.tray.mu.Lock()
+	defer c.tray.mu.Unlock()
+	if c.over {
+		return receipt.Receipt{}, salt, ErrCallOver
+	}
+	r, err := c.finish(status, response.Digest(salt))
+	return r, salt, err
+}
+
+// finish is called with the lock held.
+func (c *NodeCall) finish(status receipt.Status, digest receipt.Digest) (receipt.Receipt, error) {
+	t := c.tray
+	if t.broken != nil {
+		return receipt.Receipt{}, t.broken
+	}
+	r := receipt.Receipt{
+		Sequence: t.till.tree.Count(), Request: c.request, ResponseDigest: digest, Units: c.units, Amount: c.delivered,
+		StartedMs: c.startedMs, FinishedMs: max(c.startedMs, uint64(t.node.cfg.Now().UnixMilli())), Status: status,
+	}
+	if status == receipt.StatusFailed {
+		r.Amount, r.Units = 0, 0
+	}
+	r, err := r.Sign(t.node.cfg.ChainID, t.node.cfg.Key)
+	if err != nil {
+		return r, err
+	}
+	data, err := r.MarshalBinary()
+	if err != nil {
+		return r, err
+	}
+	next := t.till
+	if err := next.tree.Append(data); err != nil {
+		return r, err
+	}
+	next.issued += r.Amount
+	c.over = true
+	err = t.write(next,
+		ledger.Op{Key: laneKey(kindSigned, t.id, r.Sequence), Value: signedRecord(next.tree.Root(), data)},
+		ledger.Op{Key: laneKey(kindRunning, t.id, r.Request.Nonce)})
+	if err != nil {
+		return r, err
+	}
+	delete(t.running, r.Request.Nonce)
+	return r, nil
+}
