@@ -77,10 +77,10 @@ func serve(m *model, stdin io.Reader, stdout io.Writer) error {
 func answerLine(m *model, line []byte, out *json.Encoder) (answer, error) {
 	var r request
 	if err := json.Unmarshal(line, &r); err != nil {
-		return answer{Done: true, Error: "not a request: " + err.Error()}, nil
+		return refused(fmt.Errorf("not a request: %w", err))
 	}
 	if err := r.check(); err != nil {
-		return answer{Done: true, Error: err.Error()}, nil
+		return refused(err)
 	}
 	temperature := 0.7
 	if r.Temperature != nil {
@@ -98,7 +98,7 @@ func answerLine(m *model, line []byte, out *json.Encoder) (answer, error) {
 	for characters < r.Length || g.unfinished() {
 		var err error
 		if text, err = g.next(text); err != nil {
-			return answer{Done: true, Error: err.Error()}, nil
+			return refused(err)
 		}
 		if !g.unfinished() {
 			characters++
@@ -116,6 +116,10 @@ func answerLine(m *model, line []byte, out *json.Encoder) (answer, error) {
 	}
 	return answer{Done: true, Characters: characters}, nil
 }
+
+// refused is the last line of a request that cannot be answered: the program goes
+// on with the next one.
+func refused(err error) (answer, error) { return answer{Done: true, Error: err.Error()}, nil }
 
 func (r request) check() error {
 	switch {

@@ -24,7 +24,7 @@ func (w *world) newParty(name string) party {
 	if w.forgetful {
 		p.store.Forgetful()
 	}
-	if w.plan.party == name {
+	if w.party == name {
 		p.store.CrashIn(w.batch, w.after)
 	}
 	return p

@@ -63,6 +63,8 @@ func forbidden(from, to string) string {
 		in(from, "x/poc") && in(to, "x/market", "x/socket"),
 		in(from, "x/socket") && in(to, "x/poc"):
 		return "modules depend one way: socket → market → compute ← poc"
+	case in(from, "x/internal") && in(to, "x") && !in(to, "x/internal"):
+		return "what modules share knows none of them"
 	case in(from, "x") && in(to, "app"):
 		return "a module never imports the application"
 	}
@@ -92,6 +94,7 @@ func TestForbiddenSeesEachRule(t *testing.T) {
 	for _, c := range []struct{ from, to string }{
 		{"x/compute/keeper", "worker/spool"}, {"worker/daemon", "x/compute/keeper"}, {"pkg/job", "app"},
 		{"x/compute/types", "x/market/types"}, {"x/poc/keeper", "x/market/types"}, {"x/compute", "app"}, {"worker/daemon", "router/gateway"},
+		{"x/internal/answers", "x/compute/types"},
 	} {
 		if forbidden(c.from, c.to) == "" {
 			t.Errorf("%s may import %s", c.from, c.to)

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	gogoproto "github.com/cosmos/gogoproto/proto"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cosmos/cosmos-sdk/codec"
@@ -142,7 +141,7 @@ func (s *site) succeeded(mode, message string) {
 // try sends one of our messages.
 func (s *site) try(t *testing.T, k *key, mode string, message sdk.Msg) outcome {
 	t.Helper()
-	value, err := codec.ProtoMarshalJSON(message.(gogoproto.Message), s.app.InterfaceRegistry())
+	value, err := codec.ProtoMarshalJSON(message, s.app.InterfaceRegistry())
 	require.NoError(t, err)
 	return s.send(t, k, mode, sdk.MsgTypeURL(message), value)
 }

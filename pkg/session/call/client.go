@@ -43,7 +43,7 @@ func NewClient(cfg ClientConfig, stream io.ReadWriteCloser) (*Client, error) {
 // Close closes the stream.
 func (c *Client) Close() error {
 	if c.active != nil {
-		c.active.lose(ErrStream)
+		_ = c.active.lose(ErrStream) // whoever closes knows
 	}
 	return c.conn.Close()
 }
@@ -72,14 +72,14 @@ func (c *Client) ask(ctx context.Context, kind Kind, payload []byte, answer Kind
 		if err != nil {
 			return f, err
 		}
-		switch {
-		case f.Kind == answer:
+		switch f.Kind {
+		case answer:
 			return f, nil
-		case f.Kind == KindTaken:
+		case KindTaken:
 			if err := c.taken(f); err != nil {
 				return f, err
 			}
-		case f.Kind == KindError:
+		case KindError:
 			return f, decodeError(f.Payload)
 		default:
 			return f, c.fail(frameError(fmt.Errorf("kind %d was not asked for", f.Kind)))

@@ -157,7 +157,7 @@ func (k *Call) pay(ctx context.Context, prepay func(*session.Lane) error) error 
 	case errors.Is(err, session.ErrLedger), errors.Is(err, session.ErrQuarantined):
 		return k.lose(c.fail(err))
 	case err != nil:
-		return nil
+		return nil //nolint:nilerr // without a router's signature now; the node waits, and the next try may get one
 	}
 	b, err := v.MarshalBinary()
 	if err == nil {

@@ -10,6 +10,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/edgematrix/emc/x/compute/types"
+	"github.com/edgematrix/emc/x/internal/isolate"
 )
 
 // The agenda is the one queue of what happens by itself: job deadlines, nodes
@@ -174,33 +175,18 @@ func (k *Keeper) putOff(ctx context.Context, later int64, entry agendaEntry) err
 	return k.Agenda.Remove(ctx, entry)
 }
 
-// isolated runs one entry in a cache of its own. An entry that fails or panics
-// changes nothing and is put off by putOff: one bad record must not stop
-// every node, nor the entries behind it.
+// isolated runs one entry. An entry that fails or panics changes nothing and is
+// put off by putOff.
 func (k *Keeper) isolated(ctx context.Context, name string, run, putOff func(context.Context) error) {
-	err := inCache(ctx, run)
+	err := isolate.Run(ctx, run)
 	if err == nil {
 		return
 	}
 	sdk.UnwrapSDKContext(ctx).Logger().Error("compute: an entry of the agenda failed and will be tried again", "entry", name, "error", err)
-	if err := inCache(ctx, putOff); err != nil {
+	if err := isolate.Run(ctx, putOff); err != nil {
 		sdk.UnwrapSDKContext(ctx).Logger().Error("compute: an entry of the agenda could not be put off", "entry", name, "error", err)
 	}
-	_ = inCache(ctx, func(ctx context.Context) error { // the log above holds the same words
+	_ = isolate.Run(ctx, func(ctx context.Context) error { // the log above holds the same words
 		return emit(ctx, &types.EventQueueError{Entry: name, Error: err.Error()})
 	})
-}
-
-func inCache(ctx context.Context, run func(context.Context) error) (err error) {
-	cached, write := sdk.UnwrapSDKContext(ctx).CacheContext()
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v", r)
-		}
-	}()
-	if err := run(cached); err != nil {
-		return err
-	}
-	write()
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/edgematrix/emc/x/compute/types"
+	"github.com/edgematrix/emc/x/internal/answers"
 )
 
 // InitGenesis writes a genesis state; indexes and queues are built from it. It
@@ -106,22 +107,22 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*types.GenesisState, error)
 	if g.Clock, err = k.clock(ctx); err != nil {
 		return nil, err
 	}
-	if g.Nodes, err = values(ctx, k.Nodes); err != nil {
+	if g.Nodes, err = answers.All(ctx, k.Nodes); err != nil {
 		return nil, err
 	}
-	if g.Reservations, err = values(ctx, k.Reservations); err != nil {
+	if g.Reservations, err = answers.All(ctx, k.Reservations); err != nil {
 		return nil, err
 	}
-	if g.Unbondings, err = values(ctx, k.Unbondings); err != nil {
+	if g.Unbondings, err = answers.All(ctx, k.Unbondings); err != nil {
 		return nil, err
 	}
-	if g.Slashes, err = values(ctx, k.Slashes); err != nil {
+	if g.Slashes, err = answers.All(ctx, k.Slashes); err != nil {
 		return nil, err
 	}
-	if g.Apps, err = values(ctx, k.Apps); err != nil {
+	if g.Apps, err = answers.All(ctx, k.Apps); err != nil {
 		return nil, err
 	}
-	if g.Jobs, err = values(ctx, k.Jobs); err != nil {
+	if g.Jobs, err = answers.All(ctx, k.Jobs); err != nil {
 		return nil, err
 	}
 	err = k.JobSequences.Walk(ctx, nil, func(customer sdk.AccAddress, next uint64) (bool, error) {
@@ -129,12 +130,4 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*types.GenesisState, error)
 		return false, nil
 	})
 	return g, err
-}
-
-func values[K, V any](ctx context.Context, m collections.Map[K, V]) ([]V, error) {
-	iter, err := m.Iterate(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	return iter.Values()
 }

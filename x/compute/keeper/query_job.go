@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/edgematrix/emc/x/compute/types"
+	"github.com/edgematrix/emc/x/internal/answers"
 )
 
 // Job implements types.QueryServer.
@@ -39,11 +40,11 @@ const maxProbes = 1_000
 // CustomerJobs implements types.QueryServer. A customer's ids follow from the
 // sequence, so no index is kept; the page key is the next sequence to look at.
 func (q queryServer) CustomerJobs(ctx context.Context, r *types.QueryCustomerJobsRequest) (*types.QueryCustomerJobsResponse, error) {
-	req, err := page(r.Pagination)
+	req, err := answers.Page(r.Pagination)
 	if err != nil {
 		return nil, err
 	}
-	customer, err := addressArgument("customer", r.Customer)
+	customer, err := answers.Address("customer", r.Customer)
 	if err != nil {
 		return nil, err
 	}
@@ -82,11 +83,11 @@ func (q queryServer) CustomerJobs(ctx context.Context, r *types.QueryCustomerJob
 // NodeJobs implements types.QueryServer. The ledger of promises says which
 // jobs a node has.
 func (q queryServer) NodeJobs(ctx context.Context, r *types.QueryNodeJobsRequest) (*types.QueryNodeJobsResponse, error) {
-	req, err := page(r.Pagination)
+	req, err := answers.Page(r.Pagination)
 	if err != nil {
 		return nil, err
 	}
-	node, err := addressArgument("node", r.Node)
+	node, err := answers.Address("node", r.Node)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +110,7 @@ func (q queryServer) NodeJobs(ctx context.Context, r *types.QueryNodeJobsRequest
 // Match implements types.QueryServer. The page goes over all nodes, so that an
 // offline or full one is told why it was passed over, too.
 func (q queryServer) Match(ctx context.Context, r *types.QueryMatchRequest) (*types.QueryMatchResponse, error) {
-	req, err := page(r.Pagination)
+	req, err := answers.Page(r.Pagination)
 	if err != nil {
 		return nil, err
 	}

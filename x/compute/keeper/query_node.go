@@ -10,6 +10,7 @@ import (
 
 	"github.com/edgematrix/emc/pkg/power"
 	"github.com/edgematrix/emc/x/compute/types"
+	"github.com/edgematrix/emc/x/internal/answers"
 )
 
 // Node implements types.QueryServer.
@@ -27,7 +28,7 @@ func (q queryServer) Node(ctx context.Context, r *types.QueryNodeRequest) (*type
 
 // Nodes implements types.QueryServer.
 func (q queryServer) Nodes(ctx context.Context, r *types.QueryNodesRequest) (*types.QueryNodesResponse, error) {
-	req, err := page(r.Pagination)
+	req, err := answers.Page(r.Pagination)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +41,7 @@ func (q queryServer) Nodes(ctx context.Context, r *types.QueryNodesRequest) (*ty
 			func(_ sdk.AccAddress, n types.Node) (types.NodeView, error) { return view(n), nil })
 		return &types.QueryNodesResponse{Nodes: views, Pagination: next}, queryError(err)
 	}
-	operator, err := addressArgument("operator", r.Operator)
+	operator, err := answers.Address("operator", r.Operator)
 	if err != nil {
 		return nil, err
 	}
@@ -75,11 +76,11 @@ func (q queryServer) viewer(ctx context.Context) (func(types.Node) types.NodeVie
 
 // Reservations implements types.QueryServer.
 func (q queryServer) Reservations(ctx context.Context, r *types.QueryReservationsRequest) (*types.QueryReservationsResponse, error) {
-	req, err := page(r.Pagination)
+	req, err := answers.Page(r.Pagination)
 	if err != nil {
 		return nil, err
 	}
-	node, err := addressArgument("node", r.Node)
+	node, err := answers.Address("node", r.Node)
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +94,11 @@ func (q queryServer) Reservations(ctx context.Context, r *types.QueryReservation
 
 // Unbondings implements types.QueryServer.
 func (q queryServer) Unbondings(ctx context.Context, r *types.QueryUnbondingsRequest) (*types.QueryUnbondingsResponse, error) {
-	req, err := page(r.Pagination)
+	req, err := answers.Page(r.Pagination)
 	if err != nil {
 		return nil, err
 	}
-	node, err := addressArgument("node", r.Node)
+	node, err := answers.Address("node", r.Node)
 	if err != nil {
 		return nil, err
 	}
@@ -115,11 +116,11 @@ func (q queryServer) Unbondings(ctx context.Context, r *types.QueryUnbondingsReq
 
 // Slashes implements types.QueryServer.
 func (q queryServer) Slashes(ctx context.Context, r *types.QuerySlashesRequest) (*types.QuerySlashesResponse, error) {
-	req, err := page(r.Pagination)
+	req, err := answers.Page(r.Pagination)
 	if err != nil {
 		return nil, err
 	}
-	node, err := addressArgument("node", r.Node)
+	node, err := answers.Address("node", r.Node)
 	if err != nil {
 		return nil, err
 	}

@@ -2,22 +2,12 @@ package keeper
 
 import (
 	"context"
-	"errors"
 
-	"cosmossdk.io/collections"
-	errorsmod "cosmossdk.io/errors"
-
-	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/query"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-
 	"github.com/edgematrix/emc/x/compute/types"
+	"github.com/edgematrix/emc/x/internal/answers"
 )
-
-// MaxPage caps every list.
-const MaxPage = 200
 
 type queryServer struct{ *Keeper }
 
@@ -26,31 +16,9 @@ func NewQueryServer(k *Keeper) types.QueryServer { return queryServer{k} }
 
 // queryError gives an error the gRPC code that clients act on.
 func queryError(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errorsmod.IsOf(err, types.ErrNodeNotFound, types.ErrAppNotFound, types.ErrJobNotFound) || errors.Is(err, collections.ErrNotFound):
-		return status.Error(codes.NotFound, err.Error())
-	case errorsmod.IsOf(err, types.ErrInvalidNode, types.ErrInvalidApp, types.ErrInvalidJob, types.ErrInvalidAmount):
-		return status.Error(codes.InvalidArgument, err.Error())
-	}
-	return err
-}
-
-// page caps a page request and refuses what would be unbounded work.
-func page(p *query.PageRequest) (*query.PageRequest, error) {
-	if p == nil {
-		return &query.PageRequest{Limit: query.DefaultLimit}, nil
-	}
-	if p.Offset > MaxPage || p.CountTotal {
-		return nil, status.Errorf(codes.InvalidArgument, "page on with key: an offset is at most %d, and totals are not counted", MaxPage)
-	}
-	capped := *p
-	if capped.Limit == 0 {
-		capped.Limit = query.DefaultLimit
-	}
-	capped.Limit = min(capped.Limit, MaxPage)
-	return &capped, nil
+	return answers.Error(err,
+		[]error{types.ErrNodeNotFound, types.ErrAppNotFound, types.ErrJobNotFound},
+		[]error{types.ErrInvalidNode, types.ErrInvalidApp, types.ErrInvalidJob, types.ErrInvalidAmount})
 }
 
 // Params implements types.QueryServer.
@@ -73,20 +41,11 @@ func (q queryServer) App(ctx context.Context, r *types.QueryAppRequest) (*types.
 
 // Apps implements types.QueryServer.
 func (q queryServer) Apps(ctx context.Context, r *types.QueryAppsRequest) (*types.QueryAppsResponse, error) {
-	req, err := page(r.Pagination)
+	req, err := answers.Page(r.Pagination)
 	if err != nil {
 		return nil, err
 	}
 	apps, next, err := query.CollectionPaginate(ctx, q.Keeper.Apps, req,
 		func(_ string, app types.App) (types.App, error) { return app, nil })
 	return &types.QueryAppsResponse{Apps: apps, Pagination: next}, queryError(err)
-}
-
-// addressArgument parses an address of a request.
-func addressArgument(name, bech32 string) (sdk.AccAddress, error) {
-	addr, err := sdk.AccAddressFromBech32(bech32)
-	if err != nil {
-		return nil, status.Errorf(codes.InvalidArgument, "%s: %s", name, err)
-	}
-	return addr, nil
 }

@@ -9,6 +9,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/address"
 
+	"github.com/edgematrix/emc/x/internal/isolate"
 	"github.com/edgematrix/emc/x/market/types"
 )
 
@@ -72,7 +73,7 @@ func (k *Keeper) EndBlock(ctx context.Context) error {
 			return nil
 		}
 		budget--
-		failed := isolated(ctx, func(ctx context.Context) error {
+		failed := isolate.Run(ctx, func(ctx context.Context) error {
 			work, err := k.runEntry(ctx, params, entry)
 			budget -= work
 			return err
@@ -126,7 +127,7 @@ func (k *Keeper) runEntry(ctx context.Context, params types.Params, entry agenda
 func (k *Keeper) putOff(ctx context.Context, later int64, entry agendaEntry, why error) {
 	logger := sdk.UnwrapSDKContext(ctx).Logger()
 	logger.Error("market: an entry of the agenda failed and will be tried again", "entry", entryName(entry), "error", why)
-	if err := isolated(ctx, func(ctx context.Context) error { return k.move(ctx, later, entry) }); err != nil {
+	if err := isolate.Run(ctx, func(ctx context.Context) error { return k.move(ctx, later, entry) }); err != nil {
 		logger.Error("market: an entry of the agenda could not be put off", "entry", entryName(entry), "error", err)
 	}
 	if err := emit(ctx, &types.EventQueueError{Entry: entryName(entry), Error: why.Error()}); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	"github.com/edgematrix/emc/x/internal/answers"
 	"github.com/edgematrix/emc/x/market/types"
 )
 
@@ -113,19 +114,19 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*types.GenesisState, error)
 	if g.Params, err = k.Params.Get(ctx); err != nil {
 		return nil, err
 	}
-	if g.Sessions, err = values(ctx, k.Sessions); err != nil {
+	if g.Sessions, err = answers.All(ctx, k.Sessions); err != nil {
 		return nil, err
 	}
-	if g.Lanes, err = values(ctx, k.Lanes); err != nil {
+	if g.Lanes, err = answers.All(ctx, k.Lanes); err != nil {
 		return nil, err
 	}
-	if g.Covers, err = values(ctx, k.Covers); err != nil {
+	if g.Covers, err = answers.All(ctx, k.Covers); err != nil {
 		return nil, err
 	}
-	if g.Evidence, err = values(ctx, k.Evidence); err != nil {
+	if g.Evidence, err = answers.All(ctx, k.Evidence); err != nil {
 		return nil, err
 	}
-	if g.Jobs, err = values(ctx, k.SessionJobs); err != nil {
+	if g.Jobs, err = answers.All(ctx, k.SessionJobs); err != nil {
 		return nil, err
 	}
 	err = k.SessionSequences.Walk(ctx, nil, func(owner sdk.AccAddress, next uint64) (bool, error) {

@@ -10,6 +10,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/edgematrix/emc/pkg/receipt"
+	"github.com/edgematrix/emc/x/internal/isolate"
 	"github.com/edgematrix/emc/x/market/types"
 )
 
@@ -25,14 +26,13 @@ func (s msgServer) RedeemVouchers(ctx context.Context, m *types.MsgRedeemVoucher
 	}
 	out := &types.MsgRedeemVouchersResponse{Redemptions: make([]types.Redemption, len(m.Vouchers))}
 	for i, v := range m.Vouchers {
-		cached, write := sdk.UnwrapSDKContext(ctx).CacheContext()
-		answer, err := s.redeem(cached, params, v)
+		err := isolate.Run(ctx, func(ctx context.Context) (err error) {
+			out.Redemptions[i], err = s.redeem(ctx, params, v)
+			return err
+		})
 		if err != nil {
-			answer = refusal(v, err)
-		} else {
-			write()
+			out.Redemptions[i] = refusal(v, err)
 		}
-		out.Redemptions[i] = answer
 	}
 	return out, nil
 }

@@ -8,6 +8,8 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/query"
 
+	computetypes "github.com/edgematrix/emc/x/compute/types"
+	"github.com/edgematrix/emc/x/internal/answers"
 	"github.com/edgematrix/emc/x/market/types"
 )
 
@@ -15,6 +17,12 @@ type queryServer struct{ *Keeper }
 
 // NewQueryServer serves the module's queries.
 func NewQueryServer(k *Keeper) types.QueryServer { return queryServer{k} }
+
+// queryError gives an error the gRPC code that clients act on.
+func queryError(err error) error {
+	return answers.Error(err, []error{types.ErrSessionNotFound, types.ErrCoverNotFound, computetypes.ErrNodeNotFound},
+		[]error{types.ErrInvalidSession, types.ErrInvalidRouter, types.ErrInvalidAmount})
+}
 
 // Params implements types.QueryServer.
 func (q queryServer) Params(ctx context.Context, _ *types.QueryParamsRequest) (*types.QueryParamsResponse, error) {
@@ -24,7 +32,7 @@ func (q queryServer) Params(ctx context.Context, _ *types.QueryParamsRequest) (*
 
 // Lanes implements types.QueryServer.
 func (q queryServer) Lanes(ctx context.Context, r *types.QueryLanesRequest) (*types.QueryLanesResponse, error) {
-	req, err := page(r.Pagination)
+	req, err := answers.Page(r.Pagination)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +50,7 @@ func (q queryServer) Lanes(ctx context.Context, r *types.QueryLanesRequest) (*ty
 
 // Receipts implements types.QueryServer.
 func (q queryServer) Receipts(ctx context.Context, r *types.QueryReceiptsRequest) (*types.QueryReceiptsResponse, error) {
-	req, err := page(r.Pagination)
+	req, err := answers.Page(r.Pagination)
 	if err != nil {
 		return nil, err
 	}
@@ -60,11 +68,11 @@ func (q queryServer) Receipts(ctx context.Context, r *types.QueryReceiptsRequest
 
 // Cover implements types.QueryServer.
 func (q queryServer) Cover(ctx context.Context, r *types.QueryCoverRequest) (*types.QueryCoverResponse, error) {
-	router, err := addressArgument("router", r.Router)
+	router, err := answers.Address("router", r.Router)
 	if err != nil {
 		return nil, err
 	}
-	node, err := addressArgument("node", r.Node)
+	node, err := answers.Address("node", r.Node)
 	if err != nil {
 		return nil, err
 	}
@@ -79,11 +87,11 @@ func (q queryServer) Cover(ctx context.Context, r *types.QueryCoverRequest) (*ty
 
 // NodeCovers implements types.QueryServer.
 func (q queryServer) NodeCovers(ctx context.Context, r *types.QueryNodeCoversRequest) (*types.QueryNodeCoversResponse, error) {
-	req, err := page(r.Pagination)
+	req, err := answers.Page(r.Pagination)
 	if err != nil {
 		return nil, err
 	}
-	node, err := addressArgument("node", r.Node)
+	node, err := answers.Address("node", r.Node)
 	if err != nil {
 		return nil, err
 	}

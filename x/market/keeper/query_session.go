@@ -14,6 +14,7 @@ import (
 	"github.com/cosmos/cosmos-sdk/types/query"
 
 	computetypes "github.com/edgematrix/emc/x/compute/types"
+	"github.com/edgematrix/emc/x/internal/answers"
 	"github.com/edgematrix/emc/x/market/types"
 )
 
@@ -54,11 +55,11 @@ const maxProbes = 1_000
 // Sessions implements types.QueryServer. An owner's ids follow from the
 // sequence, so no index is kept; the page key is the next sequence to look at.
 func (q queryServer) Sessions(ctx context.Context, r *types.QuerySessionsRequest) (*types.QuerySessionsResponse, error) {
-	req, err := page(r.Pagination)
+	req, err := answers.Page(r.Pagination)
 	if err != nil {
 		return nil, err
 	}
-	owner, err := addressArgument("owner", r.Owner)
+	owner, err := answers.Address("owner", r.Owner)
 	if err != nil {
 		return nil, err
 	}
@@ -96,11 +97,11 @@ func (q queryServer) Sessions(ctx context.Context, r *types.QuerySessionsRequest
 
 // Router implements types.QueryServer.
 func (q queryServer) Router(ctx context.Context, r *types.QueryRouterRequest) (*types.QueryRouterResponse, error) {
-	req, err := page(r.Pagination)
+	req, err := answers.Page(r.Pagination)
 	if err != nil {
 		return nil, err
 	}
-	router, err := addressArgument("router", r.Router)
+	router, err := answers.Address("router", r.Router)
 	if err != nil {
 		return nil, err
 	}

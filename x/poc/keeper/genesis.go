@@ -7,6 +7,7 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	"github.com/edgematrix/emc/x/internal/answers"
 	"github.com/edgematrix/emc/x/poc/types"
 )
 
@@ -92,22 +93,22 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*types.GenesisState, error)
 	if g.Params, err = k.Params.Get(ctx); err != nil {
 		return nil, err
 	}
-	if g.BeaconKeys, err = values(ctx, k.BeaconKeys); err != nil {
+	if g.BeaconKeys, err = answers.All(ctx, k.BeaconKeys); err != nil {
 		return nil, err
 	}
-	if g.Beacons, err = values(ctx, k.Beacons); err != nil {
+	if g.Beacons, err = answers.All(ctx, k.Beacons); err != nil {
 		return nil, err
 	}
-	if g.Windows, err = values(ctx, k.Windows); err != nil {
+	if g.Windows, err = answers.All(ctx, k.Windows); err != nil {
 		return nil, err
 	}
-	if g.Commits, err = values(ctx, k.Commits); err != nil {
+	if g.Commits, err = answers.All(ctx, k.Commits); err != nil {
 		return nil, err
 	}
-	if g.Records, err = values(ctx, k.Records); err != nil {
+	if g.Records, err = answers.All(ctx, k.Records); err != nil {
 		return nil, err
 	}
-	if g.Rewards, err = values(ctx, k.Rewards); err != nil {
+	if g.Rewards, err = answers.All(ctx, k.Rewards); err != nil {
 		return nil, err
 	}
 	if g.Emission, err = k.emission(ctx); err != nil {
@@ -128,7 +129,7 @@ func (k *Keeper) RestartAtZero(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	keys, err := values(ctx, k.BeaconKeys)
+	keys, err := answers.All(ctx, k.BeaconKeys)
 	if err != nil {
 		return err
 	}
@@ -172,12 +173,4 @@ func (k *Keeper) forgetWindows(ctx context.Context) error {
 		return err
 	}
 	return k.Commits.Clear(ctx, nil)
-}
-
-func values[K, V any](ctx context.Context, m collections.Map[K, V]) ([]V, error) {
-	iter, err := m.Iterate(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	return iter.Values()
 }

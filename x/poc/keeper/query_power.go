@@ -10,9 +10,9 @@ import (
 	"cosmossdk.io/collections"
 	"cosmossdk.io/math"
 
-	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/query"
 
+	"github.com/edgematrix/emc/x/internal/answers"
 	"github.com/edgematrix/emc/x/poc/types"
 )
 
@@ -34,7 +34,7 @@ func (q queryServer) Window(ctx context.Context, r *types.QueryWindowRequest) (*
 
 // Windows implements types.QueryServer.
 func (q queryServer) Windows(ctx context.Context, r *types.QueryWindowsRequest) (*types.QueryWindowsResponse, error) {
-	page, err := paged(r.Pagination)
+	page, err := answers.Page(r.Pagination)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (q queryServer) Windows(ctx context.Context, r *types.QueryWindowsRequest) 
 
 // Proof implements types.QueryServer.
 func (q queryServer) Proof(ctx context.Context, r *types.QueryProofRequest) (*types.QueryProofResponse, error) {
-	addr, err := queried("node", r.Node)
+	addr, err := answers.Address("node", r.Node)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (q queryServer) Proof(ctx context.Context, r *types.QueryProofRequest) (*ty
 
 // Power implements types.QueryServer.
 func (q queryServer) Power(ctx context.Context, r *types.QueryPowerRequest) (*types.QueryPowerResponse, error) {
-	addr, err := queried("node", r.Node)
+	addr, err := answers.Address("node", r.Node)
 	if err != nil {
 		return nil, err
 	}
@@ -111,14 +111,14 @@ func (q queryServer) NetworkPower(ctx context.Context, _ *types.QueryNetworkPowe
 			return true, nil
 		}
 		looked++
-		return looked == maxPage, nil
+		return looked == answers.MaxPage, nil
 	})
 	return answer, err
 }
 
 // Rewards implements types.QueryServer.
 func (q queryServer) Rewards(ctx context.Context, r *types.QueryRewardsRequest) (*types.QueryRewardsResponse, error) {
-	operator, err := queried("operator", r.Operator)
+	operator, err := answers.Address("operator", r.Operator)
 	if err != nil {
 		return nil, err
 	}
@@ -141,29 +141,4 @@ func (q queryServer) Emission(ctx context.Context, _ *types.QueryEmissionRequest
 		Emission: e, Scheduled: types.Uemc(types.Scheduled(age)), Cap: types.Uemc(math.NewIntFromUint64(types.EmissionCap)),
 		Period: uint32(number), PerDay: types.Uemc(math.NewIntFromUint64(period.PerDay)), Schedule: types.Schedule(),
 	}, nil
-}
-
-// queried parses an address of a query. Name is what the person calls it.
-func queried(name, bech32 string) (sdk.AccAddress, error) {
-	addr, err := sdk.AccAddressFromBech32(bech32)
-	if err != nil {
-		return nil, status.Errorf(codes.InvalidArgument, "%s %q: %s", name, bech32, err)
-	}
-	return addr, nil
-}
-
-// paged caps a page.
-func paged(asked *query.PageRequest) (*query.PageRequest, error) {
-	var page query.PageRequest
-	if asked != nil {
-		page = *asked
-	}
-	if page.Limit == 0 {
-		page.Limit = query.DefaultLimit
-	}
-	page.Limit = min(page.Limit, maxPage)
-	if page.Offset > maxPage || page.CountTotal {
-		return nil, status.Errorf(codes.InvalidArgument, "page on with key: an offset is at most %d, and totals are not counted", maxPage)
-	}
-	return &page, nil
 }

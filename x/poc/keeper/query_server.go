@@ -12,11 +12,9 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/query"
 
+	"github.com/edgematrix/emc/x/internal/answers"
 	"github.com/edgematrix/emc/x/poc/types"
 )
-
-// maxPage caps a page, whatever is asked for.
-const maxPage = 200
 
 type queryServer struct{ *Keeper }
 
@@ -66,7 +64,7 @@ func (q queryServer) BeaconKey(ctx context.Context, r *types.QueryBeaconKeyReque
 
 // BeaconKeys implements types.QueryServer.
 func (q queryServer) BeaconKeys(ctx context.Context, r *types.QueryBeaconKeysRequest) (*types.QueryBeaconKeysResponse, error) {
-	page, err := paged(r.Pagination)
+	page, err := answers.Page(r.Pagination)
 	if err != nil {
 		return nil, err
 	}
