@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -179,16 +179,19 @@ func TestKilledProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "l.db")
 	cmd := exec.Command(os.Args[0], "-test.run=^TestKilledProcess$")
 	cmd.Env = append(os.Environ(), killedEnv+"="+path)
-	var out bytes.Buffer
-	cmd.Stdout = &out
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	time.Sleep(500 * time.Millisecond)
-	require.NoError(t, cmd.Process.Kill())
+	told := 0
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if told++; told == 50 {
+			require.NoError(t, cmd.Process.Kill())
+		}
+	}
 	_ = cmd.Wait()
+	require.GreaterOrEqual(t, told, 50)
 	s := openFile(t, path)
 	a, b := all(t, s, "a/"), all(t, s, "b/")
 	require.Len(t, b, len(a))
-	told := strings.Count(out.String(), "\n")
 	require.GreaterOrEqual(t, len(a), told)
-	require.Positive(t, told)
 }
