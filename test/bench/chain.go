@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand"
 	chacha "math/rand/v2"
 	"os"
@@ -59,6 +60,8 @@ type setup struct {
 	keys []*secp256k1.PrivKey
 	// nodes are registered.
 	nodes []types.Node
+	// options are app.toml's keys.
+	options simtestutil.AppOptionsMap
 	// poc changes x/poc's genesis; with it, the validator contributes to the beacon.
 	poc func(*poctypes.GenesisState)
 }
@@ -91,9 +94,11 @@ func startChain(s setup) (*chain, error) {
 	if err != nil {
 		return nil, err
 	}
+	options := simtestutil.AppOptionsMap{"home": dir}
+	maps.Copy(options, s.options)
 	c := &chain{
 		dir: dir, keys: s.keys, height: 0, time: chainStart(), rand: rand.New(rand.NewSource(1)),
-		app: app.New(log.NewNopLogger(), db, true, simtestutil.AppOptionsMap{"home": dir}, baseapp.SetChainID(benchChain)),
+		app: app.New(log.NewNopLogger(), db, true, options, baseapp.SetChainID(benchChain)),
 	}
 	if len(c.keys) == 0 {
 		for i := range senders {
@@ -143,8 +148,13 @@ func (c *chain) genesis(s setup) (map[string]json.RawMessage, error) {
 	operator := addressOf(c.keys[0]).String()
 	compute.Apps = []types.App{benchApp(operator)}
 	compute.Nodes = s.nodes
+	staked := sdkmath.ZeroInt()
 	for _, n := range s.nodes {
 		fund(types.NodeDeposit(sdk.MustAccAddressFromBech32(n.Address)), 1)
+		staked = staked.Add(n.Stake)
+	}
+	if staked.IsPositive() {
+		fund(authtypes.NewModuleAddress(types.ModuleName), staked.Int64())
 	}
 	state, err := simtestutil.GenesisStateWithValSet(c.app.AppCodec(), c.app.DefaultGenesis(), &cmttypes.ValidatorSet{Validators: valSet.Validators, Proposer: valSet.Proposer}, accounts, balances...)
 	if err != nil {

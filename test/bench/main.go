@@ -26,7 +26,7 @@ type Figure struct {
 func main() {
 	out := flag.String("out", "build/bench.json", "file to write")
 	bin := flag.String("bin", "build", "folder with emcd, emc-worker and charlm.wasm")
-	only := flag.String("only", "", "run one group: chain, wasm, docker, live, tps, proof or poc")
+	only := flag.String("only", "", "run one group: chain, wasm, docker, live, tps, proof, poc or market")
 	flag.Parse()
 	if err := run(*out, *bin, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -46,6 +46,7 @@ func run(out, bin, only string) error {
 		{"tps", tpsFigures},
 		{"proof", proofFigures},
 		{"poc", func(string) ([]Figure, error) { return pocFigures() }},
+		{"market", func(string) ([]Figure, error) { return marketFigures() }},
 	}
 	var figures []Figure
 	for _, g := range groups {

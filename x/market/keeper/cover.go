@@ -93,14 +93,10 @@ func (k *Keeper) seize(ctx context.Context, router, node, to sdk.AccAddress, amo
 	c := was
 	c.Amount = was.Amount.Sub(paid)
 	c.Lower = math.MinInt(c.Lower, c.Amount)
-	if c.Amount.IsPositive() {
-		return paid, k.writeCover(ctx, router, node, was, c)
+	if c.Amount.IsZero() {
+		c.LowersAt = 0 // x/compute has released the promise
 	}
-	c.LowersAt = 0
-	if err := k.writeCover(ctx, router, node, was, c); err != nil {
-		return paid, err
-	}
-	return paid, k.compute.SetReservation(ctx, router, computetypes.Reservation{Promise: types.CoverPromise(c.Node), Stake: zero()})
+	return paid, k.writeCover(ctx, router, node, was, c)
 }
 
 // SetCover implements types.MsgServer.
