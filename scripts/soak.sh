@@ -2,16 +2,18 @@
 # Long random runs, outside CI, one after the other: CHECKS random lives of
 # x/compute, SCHEDULES seeded schedules of kills over worker, chain and
 # customer (test/soak), WINDOWS windows of the proof of computing while workers,
-# validators and the network are killed and stalled (test/validators), and every
-# fuzz target for FUZZTIME. A size of 0 leaves a part out. The summary goes to build/soak.json; the exit status is not 0 when
-# any part found something. One schedule alone: SCHEDULES=1 SEED=n.
+# validators and the network are killed and stalled (test/validators), SESSIONS
+# schedules of calls, kills and lost messages between customer, nodes and routers
+# (pkg/session), and every fuzz target for FUZZTIME. A size of 0 leaves a part
+# out. The summary goes to build/soak.json; the exit status is not 0 when any
+# part found something. One schedule alone: SCHEDULES=1 SEED=n.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=0
-checks=${CHECKS:-20000} schedules=${SCHEDULES:-1000} windows=${WINDOWS:-200} fuzztime=${FUZZTIME:-60s}
+checks=${CHECKS:-20000} schedules=${SCHEDULES:-1000} windows=${WINDOWS:-200} sessions=${SESSIONS:-10000} fuzztime=${FUZZTIME:-60s}
 bin=${EMC_E2E_BIN:-$PWD/build} out=${SOAK_OUT:-$PWD/build/soak.json}
 # A schedule that is repeated is looked at alone.
-if [[ -n ${SEED:-} && $schedules == 1 ]]; then checks=${CHECKS:-0} windows=${WINDOWS:-0} fuzztime=${FUZZTIME:-0}; fi
+if [[ -n ${SEED:-} && $schedules == 1 ]]; then checks=${CHECKS:-0} windows=${WINDOWS:-0} sessions=${SESSIONS:-0} fuzztime=${FUZZTIME:-0}; fi
 parts=$(mktemp -d)
 trap 'rm -rf "$parts"' EXIT
 mkdir -p build
@@ -19,7 +21,7 @@ rm -f "$out" build/soak-schedules.json
 status=0
 
 printf '{}' >"$parts/schedules.json"
-lives=null proofs=null fuzz=null
+lives=null proofs=null calls=null fuzz=null
 if [[ $checks != 0 ]]; then
   echo "random lives of x/compute: $checks"
   begin=$(date +%s) findings=0
@@ -43,6 +45,13 @@ if [[ $windows != 0 ]]; then
     go test ./test/validators -run '^TestWindowsUnderFaults$' -v -count 1 -timeout 12h || status=1
   if [[ -s build/soak-windows.json ]]; then proofs=$(cat build/soak-windows.json); fi
 fi
+if [[ $sessions != 0 ]]; then
+  echo "schedules of calls: $sessions"
+  rm -f build/soak-sessions.json
+  EMC_SESSION_SCHEDULES=$sessions SEED=${SEED:-1} EMC_SESSION_OUT=$PWD/build/soak-sessions.json \
+    go test ./pkg/session -run '^TestSchedules$' -v -count 1 -timeout 12h || status=1
+  if [[ -s build/soak-sessions.json ]]; then calls=$(cat build/soak-sessions.json); fi
+fi
 if [[ $fuzztime != 0 && -x scripts/fuzz.sh ]]; then
   echo "fuzzing: $fuzztime each"
   rm -f build/fuzz.json
@@ -51,6 +60,6 @@ if [[ $fuzztime != 0 && -x scripts/fuzz.sh ]]; then
 fi
 # One object: the schedules' report, and the other parts beside it.
 body=$(sed -e '1s/^{//' -e '$s/}$//' "$parts/schedules.json")
-printf '{%s%s"random_lives":%s,"windows":%s,"fuzz":%s,"status":%d}\n' "$body" "${body:+,}" "$lives" "$proofs" "$fuzz" "$status" >"$out"
+printf '{%s%s"random_lives":%s,"windows":%s,"sessions":%s,"fuzz":%s,"status":%d}\n' "$body" "${body:+,}" "$lives" "$proofs" "$calls" "$fuzz" "$status" >"$out"
 cat "$out"
 exit "$status"

@@ -24,6 +24,7 @@ func TestWallets(t *testing.T) {
 		for _, mode := range modes { // what takes longest begins first
 			t.Run("proofs/"+mode, func(t *testing.T) { t.Parallel(); s.testProofs(t, mode) })
 			t.Run("jobs/"+mode, func(t *testing.T) { t.Parallel(); s.testJobs(t, mode) })
+			t.Run("sessions/"+mode, func(t *testing.T) { t.Parallel(); s.testSessions(t, mode) })
 			t.Run("beacon key/"+mode, func(t *testing.T) { t.Parallel(); s.testBeaconKey(t, mode) })
 		}
 		for _, m := range all {
@@ -46,7 +47,7 @@ func TestWallets(t *testing.T) {
 					}
 				}
 				t.Logf("x/%s, %s: %d of %d messages succeeded; never: %v", module, mode, len(list)-len(never), len(list), never)
-				require.Less(t, len(never), len(list), "no message of x/%s succeeded in %s mode: play one, as jobs_test.go does", module, mode)
+				require.Less(t, len(never), len(list), "no message of x/%s succeeded in %s mode: play one, as jobs_test.go and sessions_test.go do", module, mode)
 			}
 		}
 	})
