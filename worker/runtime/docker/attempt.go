@@ -262,7 +262,11 @@ func (j *job) verdict(ctx context.Context, id runID, killed runtime.Reason) (*co
 		if state == nil || state.Running {
 			return nil, errors.New("the container ended, and the Engine says that it runs")
 		}
-		if state.OOMKilled || killed != "" || state.ExitCode != 137 || time.Since(begin) > oomTimeout {
+		if state.OOMKilled || killed != "" || state.ExitCode != 137 {
+			return state, nil
+		}
+		if time.Since(begin) > oomTimeout {
+			state.OOMKilled = endedForMemory(*state, j.oomKills, oomKills())
 			return state, nil
 		}
 		select {

@@ -21,6 +21,7 @@ type job struct {
 	scratch  scratch
 	log      *logWriter
 	usage    *usage
+	oomKills uint64 // of the machine, before the job
 	// attempts are the runs whose containers may still be there.
 	attempts []runID
 }
@@ -38,7 +39,7 @@ func (r *Runtime) newJob(t runtime.Task, deadline time.Time) (*job, error) {
 		log = io.Discard
 	}
 	return &job{
-		r: r, task: t, deadline: deadline, id: id, scratch: s, usage: &usage{},
+		r: r, task: t, deadline: deadline, id: id, scratch: s, usage: &usage{}, oomKills: oomKills(),
 		log: &logWriter{w: log, left: t.Limits.LogBytes},
 	}, nil
 }
