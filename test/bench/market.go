@@ -13,12 +13,8 @@ import (
 	"github.com/edgematrix/emc/x/market/types"
 )
 
-const (
-	// callsPerVoucher is what one voucher settles here.
-	callsPerVoucher = 10_000
-	// redeemGas is what a transaction of one voucher asks for.
-	redeemGas = 400_000
-)
+// callsPerVoucher is what one voucher settles here.
+const callsPerVoucher = 10_000
 
 // marketFigures measure what calls cost, on the chain and off it.
 func marketFigures() ([]Figure, error) {
