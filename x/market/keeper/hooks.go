@@ -69,5 +69,5 @@ func (h hooks) forward(ctx context.Context, paid types.SessionJob, refund sdk.Co
 	if err := h.pay(ctx, escrow, owner, refund.Amount); err != nil {
 		return err
 	}
-	return h.sweep(ctx, escrow, zero())
+	return h.sweep(ctx, escrow)
 }

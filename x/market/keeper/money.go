@@ -37,15 +37,15 @@ func (k *Keeper) payValidators(ctx context.Context, from sdk.AccAddress, amount 
 
 // sweep closes a derived address: what a stranger sent there goes to the
 // community pool, and the account that the gift made leaves the state.
-func (k *Keeper) sweep(ctx context.Context, addr sdk.AccAddress, keep math.Int) error {
-	rest := k.bank.GetBalance(ctx, addr, types.Denom).Amount.Sub(keep)
+func (k *Keeper) sweep(ctx context.Context, addr sdk.AccAddress) error {
+	rest := k.bank.GetBalance(ctx, addr, types.Denom)
 	if !rest.IsPositive() {
 		return nil
 	}
-	if err := k.pool.FundCommunityPool(ctx, sdk.NewCoins(types.Uemc(rest)), addr); err != nil {
+	if err := k.pool.FundCommunityPool(ctx, sdk.NewCoins(rest), addr); err != nil {
 		return err
 	}
-	if account := k.accounts.GetAccount(ctx, addr); account != nil && keep.IsZero() {
+	if account := k.accounts.GetAccount(ctx, addr); account != nil {
 		k.accounts.RemoveAccount(ctx, account)
 	}
 	return nil

@@ -191,7 +191,7 @@ func (k *Keeper) settle(ctx context.Context, params types.Params, s types.Sessio
 	if err := k.pay(ctx, escrow, owner, rest); err != nil {
 		return err
 	}
-	if err := k.sweep(ctx, escrow, zero()); err != nil {
+	if err := k.sweep(ctx, escrow); err != nil {
 		return err
 	}
 	s.Refunded, s.SettledAt = s.Refunded.Add(rest), blockTime(ctx)
