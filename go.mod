@@ -20,6 +20,7 @@ require (
 	filippo.io/age v1.2.1
 	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/cometbft/cometbft v0.40.0
+	github.com/consensys/gnark-crypto v0.19.2
 	github.com/containerd/errdefs v1.0.0
 	github.com/cosmos/cosmos-db v1.1.3
 	github.com/cosmos/cosmos-proto v1.0.0-beta.5

@@ -48,7 +48,7 @@ func (k PublicKey) Address() Address { return k.address }
 // caller bounds their number, because whoever opens a session chooses a key.
 func (k PublicKey) Precompute() PublicKey {
 	if k.point != nil && k.table == nil {
-		k.table = newTable(k.point)
+		k.table = newTable(affineOf(k.point), keyWidth)
 	}
 	return k
 }

@@ -225,3 +225,34 @@ func TestText(t *testing.T) {
 	require.Equal(t, "complete cancelled failed status 9", strings.Join([]string{
 		receipt.StatusComplete.String(), receipt.StatusCancelled.String(), receipt.StatusFailed.String(), receipt.Status(9).String()}, " "))
 }
+
+// A fast signer makes the bytes of the SDK's, with ordinary and with extreme keys: whoever compares two of a router's
+// signatures of one voucher must find them equal.
+func TestSecretKeySignsAsTheSDK(t *testing.T) {
+	secrets := [][]byte{big.NewInt(1).FillBytes(make([]byte, 32)), new(big.Int).Sub(order, big.NewInt(1)).FillBytes(make([]byte, 32))}
+	for i := range byte(20) {
+		digest := sha256.Sum256([]byte{i})
+		secrets = append(secrets, digest[:])
+	}
+	for _, secret := range secrets {
+		fast, err := receipt.ParseSecretKey(secret)
+		require.NoError(t, err)
+		sdk := &sdksecp.PrivKey{Key: secret}
+		require.Equal(t, sdk.PubKey().Bytes(), fast.Public().Bytes())
+		for i := range uint64(50) {
+			message := binary.BigEndian.AppendUint64([]byte("message "), i)
+			want, err := sdk.Sign(message)
+			require.NoError(t, err)
+			got, err := fast.Sign(message)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+	}
+	for name, bad := range map[string][]byte{
+		"nothing": nil, "short": make([]byte, 31), "long": bytes.Repeat([]byte{1}, 33), "zero": make([]byte, 32),
+		"the order": order.FillBytes(make([]byte, 32)), "above it": bytes.Repeat([]byte{0xff}, 32),
+	} {
+		_, err := receipt.ParseSecretKey(bad)
+		require.ErrorIs(t, err, receipt.ErrKey, name)
+	}
+}

@@ -23,6 +23,14 @@ func BenchmarkCallCycle(b *testing.B) {
 
 func (p parties) cycles(b *testing.B, keys []receipt.PublicKey, own bool) {
 	session, node, router := keys[0], keys[1], keys[2]
+	fast := func(key keyPair) *receipt.SecretKey {
+		k, err := receipt.ParseSecretKey(key.Key)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return k
+	}
+	sessionKey, nodeKey, routerKey := fast(p.session), fast(p.node), fast(p.router)
 	unsigned, rec, voucher := p.unsignedRequest(), p.unsignedReceipt(b), p.unsignedVoucher(true)
 	ok := func(err error) {
 		if err != nil {
@@ -31,11 +39,11 @@ func (p parties) cycles(b *testing.B, keys []receipt.PublicKey, own bool) {
 	}
 	for b.Loop() {
 		unsigned.Nonce++
-		request, err := unsigned.Sign(chainID, p.session)
+		request, err := unsigned.Sign(chainID, sessionKey)
 		ok(err)
 		ok(request.Verify(chainID, session))
 		rec.Request = request
-		signed, err := rec.Sign(chainID, p.node)
+		signed, err := rec.Sign(chainID, nodeKey)
 		ok(err)
 		if own { // the customer compares instead of verifying his own signature
 			ok(signed.VerifyFor(chainID, request, node))
@@ -43,9 +51,9 @@ func (p parties) cycles(b *testing.B, keys []receipt.PublicKey, own bool) {
 			ok(signed.Verify(chainID, session, node))
 		}
 		voucher.Amount++
-		v, err := voucher.Sign(chainID, p.session)
+		v, err := voucher.Sign(chainID, sessionKey)
 		ok(err)
-		v, err = v.Cosign(chainID, p.router)
+		v, err = v.Cosign(chainID, routerKey)
 		ok(err)
 		ok(v.VerifyKey(chainID, session))
 		ok(v.VerifyRouter(chainID, router))
@@ -55,12 +63,20 @@ func (p parties) cycles(b *testing.B, keys []receipt.PublicKey, own bool) {
 
 func BenchmarkSign(b *testing.B) {
 	p := cast(b)
-	v := p.unsignedVoucher(true)
-	for b.Loop() {
-		v.Amount++
-		if _, err := v.Sign(chainID, p.session); err != nil {
-			b.Fatal(err)
-		}
+	fast, err := receipt.ParseSecretKey(p.session.Key)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, key := range map[string]receipt.Signer{"sdk": p.session, "fast": fast} {
+		b.Run(name, func(b *testing.B) {
+			v := p.unsignedVoucher(true)
+			for b.Loop() {
+				v.Amount++
+				if _, err := v.Sign(chainID, key); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

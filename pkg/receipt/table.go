@@ -1,139 +1,137 @@
 package receipt
 
 import (
-	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"sync"
+
+	"github.com/consensys/gnark-crypto/ecc/secp256k1"
+	"github.com/consensys/gnark-crypto/ecc/secp256k1/fp"
+	dcrec "github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
 )
 
-// A scalar of 256 bits is 52 digits of 5 bits, each from −15 to 16; the last one has room for the carry.
 const (
-	digitBits = 5
-	digits    = 52
-	multiples = 1 << (digitBits - 1)
+	scalarBits = 256
+	// A key's digits have 5 bits: a bit more saves an addition in ten and doubles the memory.
+	keyWidth  = 5
+	baseWidth = 8
 )
 
 // TableBytes is the memory of a precomputed key.
-const TableBytes = digits * multiples * 80
+const TableBytes = (scalarBits/keyWidth + 1) << (keyWidth - 1) * 2 * fp.Bytes
 
-type affine struct{ x, y secp256k1.FieldVal }
-
-// table holds the multiples 1 to 16 of 32^i·Q for all 52 digits, so that a multiple of the key Q takes 52 additions and no
-// doubling. Everything here is public, so it need not take the same time for all inputs.
-type table [digits][multiples]affine
-
-func newTable(key *secp256k1.PublicKey) *table {
-	points := make([]secp256k1.JacobianPoint, digits*multiples)
-	var base secp256k1.JacobianPoint // 32^i·Q
-	key.AsJacobian(&base)
-	for i := 0; i < len(points); i += multiples {
-		points[i] = base
-		for j := 1; j < multiples; j++ {
-			secp256k1.AddNonConst(&points[i+j-1], &base, &points[i+j])
-		}
-		secp256k1.DoubleNonConst(&points[i+multiples-1], &base)
-	}
-	t := new(table)
-	for i, inverse := range invertZ(points) {
-		var square, cube secp256k1.FieldVal
-		square.SquareVal(&inverse)
-		cube.Mul2(&square, &inverse)
-		p := &t[i/multiples][i%multiples]
-		p.x.Mul2(&points[i].X, &square).Normalize()
-		p.y.Mul2(&points[i].Y, &cube).Normalize()
-	}
-	return t
+// table holds the multiples 1 to 2^(width−1) of 2^(width·i)·Q for every digit i, so that a multiple of Q takes one addition
+// for each digit and no doubling: a scalar's digits are from −2^(width−1)+1 to 2^(width−1), and the last one has room for
+// the carry. It does not take the same time for all inputs.
+type table struct {
+	width  int
+	points []secp256k1.G1Affine
 }
 
-// invertZ inverts all Z with a single inversion: before[i] is the product of those before i. None is zero, because the
-// group's order is a prime above every multiple.
-func invertZ(points []secp256k1.JacobianPoint) []secp256k1.FieldVal {
-	before := make([]secp256k1.FieldVal, len(points))
-	var product secp256k1.FieldVal
-	product.SetInt(1)
-	for i := range points {
-		before[i] = product
-		product.Mul(&points[i].Z)
+// base is the table of the curve's generator, for signatures and for all keys.
+var base = sync.OnceValue(func() *table {
+	_, g := secp256k1.Generators()
+	return newTable(&g, baseWidth)
+})
+
+func newTable(q *secp256k1.G1Affine, width int) *table {
+	row := 1 << (width - 1)
+	points := make([]secp256k1.G1Jac, (scalarBits/width+1)*row)
+	var first secp256k1.G1Jac // 2^(width·i)·Q
+	first.FromAffine(q)
+	for i := 0; i < len(points); i += row {
+		points[i] = first
+		for j := 1; j < row; j++ {
+			points[i+j] = points[i+j-1]
+			points[i+j].AddAssign(&first)
+		}
+		first.Double(&points[i+row-1])
 	}
-	product.Inverse()
-	for i := len(points) - 1; i >= 0; i-- {
-		before[i].Mul(&product)
-		product.Mul(&points[i].Z)
-	}
-	return before
+	return &table{width, secp256k1.BatchJacobianToAffineG1(points)}
+}
+
+// affineOf is a parsed key for the arithmetic of tables.
+func affineOf(key *dcrec.PublicKey) *secp256k1.G1Affine {
+	raw := key.SerializeUncompressed() // 4 ‖ x ‖ y
+	p := new(secp256k1.G1Affine)
+	p.X.SetBytes(raw[1:33])
+	p.Y.SetBytes(raw[33:])
+	return p
 }
 
 // addMultiple adds k·Q to sum.
-func (t *table) addMultiple(k *secp256k1.ModNScalar, sum *secp256k1.JacobianPoint) {
-	bytes := k.Bytes()
-	carry := 0
-	var term, out secp256k1.JacobianPoint
-	term.Z.SetInt(1)
-	for i := range digits {
-		digit := bitsAt(&bytes, i*digitBits) + carry
+func (t *table) addMultiple(k *dcrec.ModNScalar, sum *secp256k1.G1Jac) {
+	scalar := k.Bytes()
+	row, carry := 1<<(t.width-1), 0
+	for at, points := 0, t.points; len(points) > 0; at, points = at+t.width, points[row:] {
+		digit := bitsAt(&scalar, at, t.width) + carry
 		carry = 0
-		if digit > multiples {
-			digit, carry = digit-2*multiples, 1
+		if digit > row {
+			digit, carry = digit-2*row, 1
 		}
 		switch {
-		case digit == 0:
-			continue
 		case digit > 0:
-			term.X, term.Y = t[i][digit-1].x, t[i][digit-1].y
-		default:
-			term.X, term.Y = t[i][-digit-1].x, t[i][-digit-1].y
-			term.Y.Negate(1).Normalize()
+			sum.AddMixed(&points[digit-1])
+		case digit < 0:
+			var minus secp256k1.G1Affine
+			sum.AddMixed(minus.Neg(&points[-digit-1]))
 		}
-		secp256k1.AddNonConst(sum, &term, &out)
-		*sum = out
 	}
 }
 
-// bitsAt are the 5 bits from a place on, counted from the lowest, of a big-endian number.
-func bitsAt(b *[32]byte, at int) int {
+// bitsAt are up to 8 bits from a place on, counted from the lowest, of a big-endian number; zeros beyond it.
+func bitsAt(b *[32]byte, at, width int) int {
 	low := 31 - at/8
+	if low < 0 {
+		return 0
+	}
 	pair := int(b[low])
 	if low > 0 {
 		pair |= int(b[low-1]) << 8
 	}
-	return pair >> (at % 8) & (1<<digitBits - 1)
+	return pair >> (at % 8) & (1<<width - 1)
 }
 
-// verify is ecdsa.Signature.Verify with u2·Q from the table: X = u1·G + u2·Q, and R is the x coordinate of X modulo the
-// group's order. It compares in projective coordinates, as that does, to save an inversion.
+// verify is ecdsa.Signature.Verify with tables: X = u1·G + u2·Q, and R is the x coordinate of X modulo the group's order. It
+// compares in projective coordinates, as that does, to save an inversion. Everything here is public.
 func (t *table) verify(digest [32]byte, signature *ecdsa.Signature) bool {
 	r, s := signature.R(), signature.S()
-	var e, inverse, u1, u2 secp256k1.ModNScalar
+	var e, inverse, u1, u2 dcrec.ModNScalar
 	e.SetBytes(&digest)
 	inverse.InverseValNonConst(&s)
 	u1.Mul2(&e, &inverse)
 	u2.Mul2(&r, &inverse)
-	var sum secp256k1.JacobianPoint
-	secp256k1.ScalarBaseMultNonConst(&u1, &sum)
+	var sum secp256k1.G1Jac // Z is zero: nothing yet
+	base().addMultiple(&u1, &sum)
 	t.addMultiple(&u2, &sum)
-	if (sum.X.IsZero() && sum.Y.IsZero()) || sum.Z.IsZero() {
+	if sum.Z.IsZero() {
 		return false
 	}
-	var square, x, got secp256k1.FieldVal
-	square.SquareVal(&sum.Z)
 	raw := r.Bytes()
-	x.SetBytes(&raw)
-	if got.Mul2(&x, &square).Normalize().Equals(&sum.X) {
+	var square, x, got fp.Element
+	square.Square(&sum.Z)
+	x.SetBytes(raw[:])
+	if got.Mul(&x, &square).Equal(&sum.X) {
 		return true
 	}
 	// The x coordinate can be R plus the order, where that is below the field's prime.
-	if x.IsGtOrEqPrimeMinusOrder() {
+	var field dcrec.FieldVal
+	field.SetBytes(&raw)
+	if field.IsGtOrEqPrimeMinusOrder() {
 		return false
 	}
-	x.Add(orderInField()).Normalize()
-	return got.Mul2(&x, &square).Normalize().Equals(&sum.X)
+	order := orderInField()
+	x.Add(&x, &order)
+	return got.Mul(&x, &square).Equal(&sum.X)
 }
 
 // orderInField is the group's order as a value of the field.
-func orderInField() *secp256k1.FieldVal {
-	var minusOne secp256k1.ModNScalar
+func orderInField() fp.Element {
+	var minusOne dcrec.ModNScalar
 	minusOne.SetInt(1).Negate()
 	raw := minusOne.Bytes()
-	var order secp256k1.FieldVal
-	order.SetBytes(&raw)
-	return order.AddInt(1).Normalize()
+	var order, one fp.Element
+	order.SetBytes(raw[:])
+	one.SetOne()
+	order.Add(&order, &one)
+	return order
 }

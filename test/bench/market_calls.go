@@ -18,16 +18,18 @@ import (
 // customer's request, the node's receipt, and after each call a voucher with
 // both signatures. Keys are prepared once, as a lane's are.
 func callCycles() (float64, error) {
-	session, node, router := key("session", 0), key("node", 0), key("router", 0)
+	var secrets [3]*receipt.SecretKey
 	var keys [3]receipt.PublicKey
-	for i, k := range [][]byte{session.PubKey().Bytes(), node.PubKey().Bytes(), router.PubKey().Bytes()} {
-		parsed, err := receipt.ParsePublicKey(k)
+	for i, name := range []string{"session", "node", "router"} {
+		secret, err := receipt.ParseSecretKey(key(name, 0).Bytes())
 		if err != nil {
 			return 0, err
 		}
-		keys[i] = parsed.Precompute()
+		secrets[i], keys[i] = secret, secret.Public().Precompute()
 	}
-	lane := receipt.Lane{Session: receipt.NewSessionID(addressOf(session), 0), Router: keys[2].Address(), Node: keys[1].Address()}
+	session, node, router := secrets[0], secrets[1], secrets[2]
+	owner := keys[0].Address()
+	lane := receipt.Lane{Session: receipt.NewSessionID(owner[:], 0), Router: keys[2].Address(), Node: keys[1].Address()}
 	var tree receipt.Frontier
 	body := []byte("a question")
 	call := func(n uint64) error {
