@@ -25,8 +25,9 @@ type simCall struct {
 	at      int // which lane
 	nonce   uint64
 	max     uint64
-	paid    uint64
-	pieces  int // that came
+	paid    uint64 // by vouchers that left
+	prepaid uint64 // what a voucher of the lane may contain, also one that no router signed
+	pieces  int    // that came
 	told    uint64
 	hash    receipt.ResponseHash
 	over    bool
@@ -176,6 +177,7 @@ func (k *simCall) pay(amount uint64) {
 		k.over = true // its receipt came by Resume
 		return
 	}
+	k.prepaid = max(k.prepaid, amount)
 	if v, ok := c.sign(k.at); ok {
 		k.paid = amount
 		n := c.nodeOf(k.at)
@@ -201,7 +203,7 @@ func (k *simCall) onReceipt(r receipt.Receipt, salt receipt.Salt) {
 		c.tolerate(k.at, err)
 		return
 	}
-	if answer != nil && k.paid <= r.Amount { // otherwise the next call uses what is prepaid, if there is one
+	if answer != nil && k.prepaid <= r.Amount { // otherwise the next call uses what is prepaid, if there is one
 		c.book.clean(r.Request)
 	}
 	if c.rng.Intn(2) == 0 {
