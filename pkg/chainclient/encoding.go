@@ -18,6 +18,7 @@ import (
 
 	"github.com/edgematrix/emc/pkg/bech32"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
+	markettypes "github.com/edgematrix/emc/x/market/types"
 	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
@@ -46,6 +47,7 @@ func NewEncoding() (Encoding, error) {
 	banktypes.RegisterInterfaces(registry)
 	feegrant.RegisterInterfaces(registry)
 	computetypes.RegisterInterfaces(registry)
+	markettypes.RegisterInterfaces(registry)
 	poctypes.RegisterInterfaces(registry)
 	cdc := codec.NewProtoCodec(registry)
 	return Encoding{Registry: registry, Codec: cdc, TxConfig: authtx.NewTxConfig(cdc, authtx.DefaultSignModes)}, nil

@@ -78,6 +78,28 @@ func (r *Redeemer) Step(ctx context.Context) (Report, error) {
 	return report, r.send(ctx, batch, &report)
 }
 
+// Run steps every so often until ctx ends. What fails is logged, and tried again.
+func (r *Redeemer) Run(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		report, err := r.Step(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			r.cfg.Logger.Warn("vouchers could not be redeemed; they are tried again", "error", err)
+		case report.Settled > 0:
+			r.cfg.Logger.Info("redeemed", "vouchers", report.Settled, "uemc", report.Paid)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
 func (r *Redeemer) worth(ctx context.Context, d Due) (bool, error) {
 	now := r.cfg.Now()
 	if now.Before(r.tries[d.Voucher.Lane].next) {

@@ -28,6 +28,7 @@ import (
 	"github.com/edgematrix/emc/pkg/escrow"
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
+	"github.com/edgematrix/emc/pkg/session/onchain"
 	"github.com/edgematrix/emc/x/compute"
 	computekeeper "github.com/edgematrix/emc/x/compute/keeper"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
@@ -138,14 +139,7 @@ func (c *keeperChain) Session(_ context.Context, id receipt.SessionID) (session.
 	if err != nil {
 		return session.Info{}, session.ErrSession
 	}
-	info := session.Info{
-		ID: id, Open: s.Status == markettypes.SESSION_STATUS_OPEN, Pays: s.Status != markettypes.SESSION_STATUS_SETTLED,
-		Key: must(receipt.ParsePublicKey(s.Key)), KeyID: s.KeyId, ExpiresAt: time.Unix(s.ExpiresAt, 0), Free: s.Free().Uint64(),
-	}
-	for _, r := range s.Routers {
-		info.Routers = append(info.Routers, session.Router{Key: must(receipt.ParsePublicKey(r.Pubkey)), Allotment: r.Allotment.Uint64()})
-	}
-	return info, nil
+	return onchain.Info(s)
 }
 
 // Cover implements session.Chain.
@@ -168,20 +162,7 @@ func (c *keeperChain) Redeem(_ context.Context, vouchers []receipt.Voucher) ([]s
 		return nil, err
 	}
 	must(0, errors.Join(c.compute.CheckInvariants(c.ctx), c.k.CheckInvariants(c.ctx)))
-	out := make([]session.Redemption, len(vouchers))
-	for i, r := range answer.Redemptions {
-		out[i] = session.Redemption{Paid: r.Paid, Unpaid: r.Unpaid, Reason: r.Error}
-		switch r.Code {
-		case 0:
-		case markettypes.ErrStale.ABCICode():
-			out[i].Outcome = session.Stale
-		case markettypes.ErrWrongStatus.ABCICode(), markettypes.ErrSessionNotFound.ABCICode():
-			out[i].Outcome = session.Void
-		default:
-			out[i].Outcome = session.Refused
-		}
-	}
-	return out, nil
+	return onchain.Answers(answer.Redemptions), nil
 }
 
 // Close is the owner's.

@@ -33,6 +33,32 @@ func TestCalls(t *testing.T) {
 	require.NoError(t, c.Settle(s.ctx))
 }
 
+// counting counts the vouchers that a router signs.
+type counting struct {
+	session.Cosigner
+	signed int
+}
+
+func (c *counting) Cosign(ctx context.Context, v receipt.Voucher) (receipt.Signature, error) {
+	c.signed++
+	return c.Cosigner.Cosign(ctx, v)
+}
+
+// Small calls share a voucher: it is due when they come to a slice, which is two of these.
+func TestSmallCallsShareAVoucher(t *testing.T) {
+	s := newScene(t, echo{})
+	router := &counting{Cosigner: s.sequencer}
+	s.lane = s.newLane(router)
+	c := s.dial()
+	for range 10 {
+		s.say(c, "x", 10)
+	}
+	require.Equal(t, 4, router.signed, "with the third, fifth, seventh and ninth call")
+	require.LessOrEqual(t, s.node.Account(s.lane.ID()).Exposure, uint64(credit))
+	require.NoError(t, c.Settle(s.ctx))
+	require.Zero(t, s.node.Account(s.lane.ID()).Exposure)
+}
+
 func TestPieceAboveTheCreditIsPrepaid(t *testing.T) {
 	s := newScene(t, appFunc(func(_ context.Context, body []byte, send func(call.Piece) error) error {
 		return send(call.Piece{Data: body, Units: 1, Amount: 10 * credit})

@@ -17,7 +17,7 @@ var ErrStream = errors.New("the stream to the node broke")
 // ClientConfig is a customer's end of the streams.
 type ClientConfig struct {
 	Lane  *session.Lane
-	Slice uint64        // uemc: a voucher is sent whenever a running call told of so much more; below the node's credit
+	Slice uint64        // uemc: a voucher is sent whenever so much more is owed, or told by a running call; docs/sessions.md says how much
 	Ahead uint64        // uemc: the most that is prepaid beyond what came, where a node asks for it
 	Wait  time.Duration // for each frame of the node
 	Write time.Duration // for each frame to the node
@@ -177,7 +177,8 @@ func (c *Client) Settle(ctx context.Context) error {
 	return c.taken(f)
 }
 
-// Call asks for an answer. What the lane owes is paid with it. The caller reads the Call to its end, or cancels it.
+// Call asks for an answer. What the lane owes is paid with it, once it comes to a Slice: a voucher costs all three parties a
+// signature and a write. The caller reads the Call to its end, or cancels it.
 func (c *Client) Call(ctx context.Context, app string, body []byte, maxPrice uint64) (*Call, error) {
 	if len(body) > MaxBody {
 		return nil, fmt.Errorf("%w: a body of %d bytes, the most is %d", ErrFrame, len(body), MaxBody)
@@ -186,7 +187,7 @@ func (c *Client) Call(ctx context.Context, app string, body []byte, maxPrice uin
 		return nil, err
 	}
 	o := order{body: body}
-	if c.Lane.Standing().Owed() > 0 {
+	if c.Lane.Standing().Owed() >= max(c.Slice, 1) {
 		v, err := c.Lane.Voucher(ctx)
 		if err != nil {
 			return nil, err
