@@ -16,7 +16,6 @@ import (
 
 	"github.com/edgematrix/emc/pkg/amount"
 	"github.com/edgematrix/emc/pkg/chainclient"
-	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
 	"github.com/edgematrix/emc/pkg/session/onchain"
 	"github.com/edgematrix/emc/test/e2e/rig"
@@ -232,8 +231,3 @@ func (m *market) stop() (err error) {
 }
 
 func uemc(n int64) sdk.Coin { return sdk.NewCoin(amount.BaseDenom, math.NewInt(n)) }
-
-// lane of the session, through the router to the node.
-func (m *market) lane() receipt.Lane {
-	return receipt.Lane{Session: m.session.ID, Router: m.router.Public().Address(), Node: m.node.Public().Address()}
-}

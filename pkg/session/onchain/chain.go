@@ -2,7 +2,6 @@ package onchain
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -78,31 +77,31 @@ func (c *Chain) Redeem(ctx context.Context, vouchers []receipt.Voucher) ([]sessi
 		m.Vouchers = append(m.Vouchers, types.FromReceipt(v))
 	}
 	var answer types.MsgRedeemVouchersResponse
-	_, err := c.send(ctx, &answer, func(sender string) sdk.Msg { m.Sender = sender; return m })
+	err := c.send(ctx, &answer, func(sender string) sdk.Msg { m.Sender = sender; return m })
 	return Answers(answer.Redemptions), err
 }
 
 // send signs one message, waits for its block, and reads its response.
-func (c *Chain) send(ctx context.Context, into gogoproto.Message, message func(sender string) sdk.Msg) (chainclient.Included, error) {
+func (c *Chain) send(ctx context.Context, into gogoproto.Message, message func(sender string) sdk.Msg) error {
 	if c.cfg.Signer == nil {
-		return chainclient.Included{}, fmt.Errorf("%w: no key is there to sign a transaction", session.ErrConfig)
+		return fmt.Errorf("%w: no key is there to sign a transaction", session.ErrConfig)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Wait)
 	defer cancel()
 	draft := chainclient.Draft{Messages: []sdk.Msg{message(chainclient.Address(c.cfg.Signer).String())}, FeeGranter: c.cfg.FeeGranter}
 	in, err := c.cfg.Client.Send(ctx, draft, c.cfg.Signer)
 	if err != nil {
-		return in, err
+		return err
 	}
 	var data sdk.TxMsgData
 	if err := gogoproto.Unmarshal(in.Data, &data); err != nil {
-		return in, fmt.Errorf("the response of transaction %s: %w", in.Hash, err)
+		return fmt.Errorf("the response of transaction %s: %w", in.Hash, err)
 	}
 	if len(data.MsgResponses) != 1 {
-		return in, errors.New("the response of transaction " + in.Hash + " is not one message's")
+		return fmt.Errorf("the response of transaction %s is not one message's", in.Hash)
 	}
 	if err := gogoproto.Unmarshal(data.MsgResponses[0].Value, into); err != nil {
-		return in, fmt.Errorf("the response of transaction %s: %w", in.Hash, err)
+		return fmt.Errorf("the response of transaction %s: %w", in.Hash, err)
 	}
-	return in, nil
+	return nil
 }

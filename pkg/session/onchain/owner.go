@@ -35,7 +35,7 @@ func (c *Chain) Open(ctx context.Context, o Opening) (session.Info, error) {
 		m.Allotments = append(m.Allotments, types.Allotment{Router: a.Router.String(), Amount: coin(a.Amount)})
 	}
 	var answer types.MsgOpenSessionResponse
-	if _, err := c.send(ctx, &answer, func(owner string) sdk.Msg { m.Owner = owner; return m }); err != nil {
+	if err := c.send(ctx, &answer, func(owner string) sdk.Msg { m.Owner = owner; return m }); err != nil {
 		return session.Info{}, err
 	}
 	id, err := receipt.ParseSessionID(answer.Session)
@@ -49,7 +49,7 @@ func (c *Chain) Open(ctx context.Context, o Opening) (session.Info, error) {
 // operator may.
 func (c *Chain) Close(ctx context.Context, id receipt.SessionID) (time.Time, error) {
 	var answer types.MsgCloseSessionResponse
-	_, err := c.send(ctx, &answer, func(sender string) sdk.Msg { return &types.MsgCloseSession{Sender: sender, Session: id.String()} })
+	err := c.send(ctx, &answer, func(sender string) sdk.Msg { return &types.MsgCloseSession{Sender: sender, Session: id.String()} })
 	return time.Unix(answer.RedeemedUntil, 0), err
 }
 
@@ -66,6 +66,5 @@ func (c *Chain) Record(ctx context.Context, r receipt.Receipt, node receipt.Publ
 	for _, hash := range path {
 		m.Path = append(m.Path, hash[:])
 	}
-	_, err = c.send(ctx, new(types.MsgRecordReceiptResponse), func(sender string) sdk.Msg { m.Sender = sender; return m })
-	return err
+	return c.send(ctx, new(types.MsgRecordReceiptResponse), func(sender string) sdk.Msg { m.Sender = sender; return m })
 }
