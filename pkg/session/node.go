@@ -101,14 +101,14 @@ type tray struct {
 	mu        sync.Mutex
 	till      till
 	running   map[uint64]*NodeCall
-	unwritten uint64        // delivered since it was last written, uemc
-	paid      chan struct{} // closed and replaced when a voucher comes
-	until     time.Time     // of the session, as last seen, less the margin
+	unwritten uint64     // delivered since it was last written, uemc
+	queue     []*waiting // the longest first
+	until     time.Time  // of the session, as last seen, less the margin
 	broken    error
 }
 
 func newTray(n *Node, id receipt.Lane, t till) *tray {
-	return &tray{node: n, id: id, till: t, running: make(map[uint64]*NodeCall), paid: make(chan struct{})}
+	return &tray{node: n, id: id, till: t, running: make(map[uint64]*NodeCall)}
 }
 
 // tray finds a lane, or begins one; what is not in the ledger yet costs nothing but memory while it is used.
@@ -142,6 +142,7 @@ func (t *tray) write(next till, ops ...ledger.Op) error {
 	if t.broken != nil {
 		return t.broken
 	}
+	defer t.wake() // it is paid, a call that failed costs nothing, or nothing goes on at all
 	value, err := next.encode()
 	if err != nil {
 		return err
