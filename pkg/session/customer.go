@@ -64,6 +64,9 @@ func (c *Customer) Lane(router receipt.Address, node receipt.PublicKey, cosigner
 	if l, ok := c.lanes[id]; ok {
 		return l, nil
 	}
+	if err := unmarked(c.cfg.Store, kindForgotten, c.cfg.Session); err != nil {
+		return nil, err
+	}
 	l := &Lane{cfg: c.cfg, id: id, node: node, cosigner: cosigner, budget: c.budget, paying: make(chan struct{}, 1)}
 	if err := l.load(); err != nil {
 		return nil, err
@@ -90,7 +93,7 @@ type Lane struct {
 	aside  map[uint64]uint64 // sequence → nonce of a receipt that waits for those before it
 	used   uint64            // its part of the budget, uemc
 	taken  uint64            // the voucher that the node said to have, uemc
-	broken error             // the ledger failed: what is in memory may not be what is durable
+	broken error             // the ledger failed: what is in memory may not be what is durable; or the session was forgotten
 }
 
 func (l *Lane) load() error {

@@ -5,11 +5,14 @@ import (
 	"github.com/edgematrix/emc/pkg/session/internal/bin"
 )
 
-// The customer's records: lane → where it stands, lane ‖ nonce → open call, lane ‖ sequence → accepted receipt.
+// The customer's records: lane → where it stands, lane ‖ nonce → open call, lane ‖ sequence → accepted receipt, session →
+// mark that it was forgotten.
 const (
 	kindLane    = "customer/lane/"
 	kindCall    = "customer/call/"
 	kindReceipt = "customer/receipt/"
+
+	kindForgotten = "customer/forgotten/"
 )
 
 const maxReason = 1000

@@ -20,6 +20,8 @@ var (
 	ErrConflict = errors.New("vouchers contradict each other")
 	// ErrBusy means more at once than is kept.
 	ErrBusy = errors.New("too many at once")
+	// ErrNeeded means a session that cannot be forgotten yet.
+	ErrNeeded = errors.New("its records are still needed")
 )
 
 // Errors of the customer.

@@ -78,7 +78,7 @@ func (n *Node) load() error {
 	if err != nil {
 		return ledgerError(err)
 	}
-	return ledgerError(n.cfg.Store.Iterate([]byte(kindRunning), func(_, value []byte) error {
+	err = n.cfg.Store.Iterate([]byte(kindRunning), func(_, value []byte) error {
 		c, err := decodeRunning(value)
 		if err != nil {
 			return err
@@ -90,7 +90,11 @@ func (n *Node) load() error {
 		// Whoever ran it is gone. The receipt follows when the customer asks: he knows how far it came.
 		t.running[c.request.Nonce] = &NodeCall{tray: t, runningCall: c, written: c.delivered, dead: true, gone: make(chan struct{})}
 		return nil
-	}))
+	})
+	if err != nil {
+		return ledgerError(err)
+	}
+	return n.retireMarked()
 }
 
 // tray is a lane in the node's memory.
@@ -101,24 +105,27 @@ type tray struct {
 	mu        sync.Mutex
 	till      till
 	running   map[uint64]*NodeCall
-	unwritten uint64        // delivered since it was last written, uemc
-	paid      chan struct{} // closed and replaced when a voucher comes
-	until     time.Time     // of the session, as last seen, less the margin
+	unwritten uint64     // delivered since it was last written, uemc
+	queue     []*waiting // the longest first
+	until     time.Time  // of the session, as last seen, less the margin
 	broken    error
 }
 
 func newTray(n *Node, id receipt.Lane, t till) *tray {
-	return &tray{node: n, id: id, till: t, running: make(map[uint64]*NodeCall), paid: make(chan struct{})}
+	return &tray{node: n, id: id, till: t, running: make(map[uint64]*NodeCall)}
 }
 
-// tray finds a lane, or begins one; what is not in the ledger yet costs nothing but memory while it is used.
+// tray finds a lane, or begins one; what is not in the ledger yet costs nothing but memory while it is used. A lane of a
+// session that was forgotten is broken.
 func (n *Node) tray(id receipt.Lane) *tray {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	t := n.lanes[id]
 	if t == nil {
 		t = newTray(n, id, till{})
-		n.lanes[id] = t
+		if t.broken = unmarked(n.cfg.Store, kindDropped, id.Session); t.broken == nil {
+			n.lanes[id] = t
+		}
 	}
 	return t
 }
@@ -142,6 +149,7 @@ func (t *tray) write(next till, ops ...ledger.Op) error {
 	if t.broken != nil {
 		return t.broken
 	}
+	defer t.wake() // it is paid, a call that failed costs nothing, or nothing goes on at all
 	value, err := next.encode()
 	if err != nil {
 		return err

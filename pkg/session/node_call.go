@@ -31,15 +31,16 @@ func (c *NodeCall) Delivered() uint64 {
 }
 
 // TryDeliver allows the next piece of the answer to be sent, and counts it. ErrCredit means that it has to wait for a
-// voucher; ErrPrice that the maximum price is used up; ErrSession that the session is too near its end; ErrCallOver that
-// the customer is gone.
+// voucher, or that others wait for one: it does not overtake them. ErrPrice means that the maximum price is used up;
+// ErrSession that the session is too near its end; ErrCallOver that the customer is gone.
 func (c *NodeCall) TryDeliver(units, amount uint64) error {
 	c.tray.mu.Lock()
 	defer c.tray.mu.Unlock()
-	return c.tryDeliver(units, amount)
+	return c.tryDeliver(units, amount, nil)
 }
 
-func (c *NodeCall) tryDeliver(units, amount uint64) error {
+// tryDeliver is called with the lock held; me is the caller's place among those who wait, nil without one.
+func (c *NodeCall) tryDeliver(units, amount uint64, me *waiting) error {
 	t := c.tray
 	switch {
 	case t.broken != nil:
@@ -50,6 +51,8 @@ func (c *NodeCall) tryDeliver(units, amount uint64) error {
 		return wrap(ErrPrice, "%d uemc of %d are used, the next piece costs %d", c.delivered, c.request.MaxPrice, amount)
 	case t.node.cfg.Now().After(t.until):
 		return wrap(ErrSession, "the session is too near its end")
+	case amount > 0 && !t.first(me): // what costs nothing takes nothing from them
+		return wrap(ErrCredit, "%d calls of the lane wait for one before this", len(t.queue))
 	case !t.fits(amount):
 		return wrap(ErrCredit, "for %d uemc", amount)
 	}
@@ -65,14 +68,20 @@ func (c *NodeCall) tryDeliver(units, amount uint64) error {
 	return nil
 }
 
-// Deliver is TryDeliver that waits for vouchers. When it begins to wait it calls due with what the lane's voucher must
-// reach, uemc.
+// Deliver is TryDeliver that waits for vouchers, behind those calls of the lane that wait already. It calls due with what
+// the lane's voucher must reach so that this piece and those before it are paid, uemc: when it begins to wait, and again
+// whenever that has grown.
 func (c *NodeCall) Deliver(ctx context.Context, units, amount uint64, due func(voucher uint64) error) error {
 	t := c.tray
+	me := &waiting{amount: amount, look: make(chan struct{}, 1)}
+	defer t.leave(me)
 	for told := uint64(0); ; {
 		t.mu.Lock()
-		err := c.tryDeliver(units, amount)
-		paid, need := t.paid, t.till.issued+t.delivered()+amount-min(t.node.cfg.Credit, t.till.issued+t.delivered()+amount)
+		err := c.tryDeliver(units, amount, me)
+		need := uint64(0)
+		if isCredit(err) {
+			need = t.wait(me)
+		}
 		t.mu.Unlock()
 		if !isCredit(err) {
 			return err
@@ -84,7 +93,7 @@ func (c *NodeCall) Deliver(ctx context.Context, units, amount uint64, due func(v
 			}
 		}
 		select {
-		case <-paid:
+		case <-me.look:
 		case <-c.gone:
 			return ErrCallOver
 		case <-ctx.Done():

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/edgematrix/emc/pkg/receipt"
-	"github.com/edgematrix/emc/pkg/session/ledger"
 )
 
 // Due is a lane's best voucher that is not settled in full.
@@ -86,35 +85,4 @@ func (n *Node) Account(id receipt.Lane) Account {
 	a := Account{Count: t.till.tree.Count(), Issued: t.till.issued, Running: t.delivered(), Vouched: t.till.best.Amount, Settled: t.till.settled}
 	a.Exposure = a.Issued + a.Running - min(a.Vouched, a.Issued+a.Running)
 	return a
-}
-
-// Forget drops a settled session: its receipts are no evidence any more, because the chain forgets its roots too.
-func (n *Node) Forget(id receipt.SessionID) error {
-	var ops []ledger.Op
-	for _, kind := range []string{kindTill, kindRunning, kindSigned} {
-		err := n.cfg.Store.Iterate(append([]byte(kind), id[:]...), func(key, _ []byte) error {
-			ops = append(ops, ledger.Op{Key: slices.Clone(key)})
-			return nil
-		})
-		if err != nil {
-			return ledgerError(err)
-		}
-	}
-	if err := n.cfg.Store.Batch(ops...); err != nil {
-		return ledgerError(err)
-	}
-	for _, t := range n.trays() {
-		if t.id.Session != id {
-			continue
-		}
-		t.mu.Lock()
-		freed := t.till.due()
-		t.broken = wrap(ErrSession, "session %s was settled", id)
-		t.mu.Unlock()
-		n.mu.Lock()
-		n.unpaid[t.id.Router] -= freed
-		delete(n.lanes, t.id)
-		n.mu.Unlock()
-	}
-	return nil
 }

@@ -7,11 +7,13 @@ import (
 	"github.com/edgematrix/emc/pkg/session/internal/bin"
 )
 
-// The node's records: lane → where it stands, lane ‖ nonce → running call, lane ‖ sequence → root after it ‖ receipt.
+// The node's records: lane → where it stands, lane ‖ nonce → running call, lane ‖ sequence → root after it ‖ receipt,
+// session → mark that it was forgotten.
 const (
 	kindTill    = "node/lane/"
 	kindRunning = "node/call/"
 	kindSigned  = "node/receipt/"
+	kindDropped = "node/forgotten/"
 )
 
 // nonceWindow is how far apart the nonces of calls that begin at the same time can be.

@@ -42,12 +42,7 @@ func (n *Node) Take(ctx context.Context, v receipt.Voucher) error {
 	if err := n.reserve(v.Router, more, most); err != nil {
 		return err
 	}
-	if err := t.write(next); err != nil {
-		return err
-	}
-	close(t.paid)
-	t.paid = make(chan struct{})
-	return nil
+	return t.write(next)
 }
 
 // worth is what backs a lane's vouchers: the router's cover, or what is free in the deposit.

@@ -101,7 +101,7 @@ func TestCoverIsCountedOverSessions(t *testing.T) {
 	require.NoError(t, s.node.Take(s.ctx, voucher(second, 11)))
 	s.chain.SetCover(routerKeys[0].public.Address(), nodeKeys[0].public.Address(), 100)
 	require.ErrorIs(t, s.node.Take(s.ctx, voucher(second, 12)), session.ErrCover, "a cover that is lowered counts at once")
-	require.NoError(t, s.node.Forget(sessionID))
+	require.NoError(t, s.node.Settled(s.lane.ID(), cover))
 	require.NoError(t, s.node.Take(s.ctx, voucher(second, 12)))
 	require.Len(t, s.node.Dues(), 1)
 }

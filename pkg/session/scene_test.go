@@ -84,14 +84,21 @@ func newScene(t *testing.T) *scene {
 // reopen is a new process for everyone.
 func (s *scene) reopen() {
 	s.Helper()
+	s.restart()
+	var err error
+	s.lane, err = s.customer.Lane(routerKeys[0].public.Address(), nodeKeys[0].public, s.router)
+	require.NoError(s, err)
+}
+
+// restart is reopen without the lane.
+func (s *scene) restart() {
+	s.Helper()
 	var err error
 	s.node, err = session.NewNode(s.nodeConfig())
 	require.NoError(s, err)
 	s.router, err = session.NewSequencer(session.SequencerConfig{ChainID: chainID, Key: routerKeys[0], Public: routerKeys[0].public, Chain: s.chain, Store: s.routerStore, Now: s.clock, Margin: margin})
 	require.NoError(s, err)
 	s.customer, err = session.NewCustomer(s.customerConfig())
-	require.NoError(s, err)
-	s.lane, err = s.customer.Lane(routerKeys[0].public.Address(), nodeKeys[0].public, s.router)
 	require.NoError(s, err)
 }
 

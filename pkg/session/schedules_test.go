@@ -31,13 +31,15 @@ type summary struct {
 	RouterLoss            uint64   `json:"router_loss_uemc"`            // all of them
 	LossWithoutFault      uint64   `json:"loss_without_fault_uemc"`     // all parties
 	SchedulesWithoutFault int      `json:"schedules_without_fault"`
+	ShortBudget           int      `json:"schedules_refused_by_budget"`  // the allotment was used up: calls were not begun
+	ShortRouter           int      `json:"schedules_refused_by_routers"` // vouchers were not signed
 	Failures              []string `json:"failures"`
 }
 
 // schedule makes the plan of a seed. One of eight has no fault at all.
 func schedule(seed int64) plan {
 	rng := rand.New(rand.NewSource(seed))
-	p := plan{seed: seed, calls: 12}
+	p := plan{seed: seed, calls: 12}.shorten()
 	if seed%8 == 0 {
 		return p
 	}
@@ -113,15 +115,18 @@ func (w *world) finale() {
 			w.fail("lane %d is stuck: %+v", i, st)
 			continue
 		}
-		was := c.lane(i).Standing().Count
+		if c.short.unsigned[i] {
+			continue // the node waits for a voucher that nobody signs
+		}
+		was, refused := c.lane(i).Standing().Count, c.short.refused
 		c.later(0, func() { c.call(i) })
 		w.run(w.now + 5*time.Second)
-		if st := c.lane(i).Standing(); st.Count != was+1 {
+		if st := c.lane(i).Standing(); st.Count != was+1 && c.short.refused == refused {
 			w.fail("lane %d does not go on: %+v, node %+v", i, st, c.nodeOf(i).node.Account(c.lane(i).ID()))
 		}
 		c.later(0, func() { c.settle(i) })
 		w.run(w.now + time.Second)
-		if a := c.nodeOf(i).node.Account(c.lane(i).ID()); a.Exposure != 0 {
+		if a := c.nodeOf(i).node.Account(c.lane(i).ID()); a.Exposure != 0 && !c.short.unsigned[i] {
 			w.fail("lane %d is not paid: %+v", i, a)
 		}
 	}
@@ -133,6 +138,13 @@ func (w *world) judge(sum *summary) {
 	sum.Calls += w.customer.begun
 	for _, p := range w.parties() {
 		sum.Kills += p.kills
+	}
+	w.checkAllotments()
+	if w.customer.short.byBudget {
+		sum.ShortBudget++
+	}
+	if w.customer.short.byRouter {
+		sum.ShortRouter++
 	}
 	for _, lane := range w.lanes() {
 		paid := w.chain.Paid(lane)
@@ -206,5 +218,7 @@ func TestSchedules(t *testing.T) {
 	if n >= 200 {
 		require.Equal(t, uint64(credit), sum.NodeLossByOthers, "the bound is what is measured")
 		require.Positive(t, sum.CustomerLossPerStake)
+		require.Positive(t, sum.ShortBudget, "allotments are used up in the middle")
+		require.Positive(t, sum.ShortRouter)
 	}
 }

@@ -34,7 +34,7 @@ type Sequencer struct {
 type book struct {
 	mu     sync.Mutex
 	loaded bool
-	sealed bool // it was seen closing
+	sealed bool // it was seen closing, or was forgotten
 	broken error
 	lanes  map[receipt.Address]receipt.Voucher // node → the last voucher, with the session key's signature
 }
@@ -97,11 +97,10 @@ func (s *Sequencer) enter(b *book, info Info, v receipt.Voucher) error {
 	if err := s.load(b, v.Session); err != nil {
 		return err
 	}
-	if !info.Open && !b.sealed {
-		if err := s.write(b, ledger.Op{Key: append([]byte(kindSealed), v.Session[:]...), Value: []byte{1}}); err != nil {
+	if !info.Open {
+		if err := s.seal(b, v.Session); err != nil {
 			return err
 		}
-		b.sealed = true
 	}
 	if b.sealed {
 		return wrap(ErrSealed, "session %s: nothing is co-signed any more", v.Session)
@@ -163,7 +162,7 @@ func (s *Sequencer) load(b *book, id receipt.SessionID) error {
 		return b.broken
 	}
 	lanes := make(map[receipt.Address]receipt.Voucher)
-	sealed, err := s.cfg.Store.Get(append([]byte(kindSealed), id[:]...))
+	sealed, err := s.cfg.Store.Get(markKey(kindSealed, id))
 	if err != nil {
 		return ledgerError(err)
 	}
@@ -176,6 +175,44 @@ func (s *Sequencer) load(b *book, id receipt.SessionID) error {
 		return ledgerError(err)
 	}
 	b.lanes, b.sealed, b.loaded = lanes, sealed != nil, true
+	return nil
+}
+
+// seal makes it durable that nothing more is co-signed.
+func (s *Sequencer) seal(b *book, id receipt.SessionID) error {
+	if b.sealed {
+		return nil
+	}
+	if b.broken = mark(s.cfg.Store, kindSealed, id); b.broken != nil {
+		return b.broken
+	}
+	b.sealed = true
+	return nil
+}
+
+// Forget drops what was co-signed in a session when the chain has settled it, and fails with ErrNeeded before that. The
+// seal stays: nothing is co-signed in it again, whatever an endpoint that lags behind shows. When it was killed or failed in
+// the middle, it goes on when it is called again.
+func (s *Sequencer) Forget(ctx context.Context, id receipt.SessionID) error {
+	if err := settled(ctx, s.cfg.Chain, id); err != nil {
+		return err
+	}
+	b := s.book(id)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := s.load(b, id); err != nil {
+		return err
+	}
+	if err := s.seal(b, id); err != nil {
+		return err
+	}
+	b.lanes = nil
+	if err := drop(s.cfg.Store, id, kindCosigned); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, id) // who still holds the book finds it sealed
 	return nil
 }
 

@@ -16,6 +16,7 @@ type simCustomer struct {
 	lanes4   [4]*session.Lane
 	resuming [4]bool
 	begun    int
+	short    shortage
 }
 
 // simCall is a call as the customer's process knows it.
@@ -25,8 +26,8 @@ type simCall struct {
 	at      int // which lane
 	nonce   uint64
 	max     uint64
-	paid    uint64 // by vouchers that left
-	prepaid uint64 // what a voucher of the lane may contain, also one that no router signed
+	paid    uint64 // by vouchers that were signed
+	prepaid uint64 // that may stand in one, signed or not: what was written down never becomes less
 	pieces  int    // that came
 	told    uint64
 	hash    receipt.ResponseHash
@@ -48,7 +49,7 @@ func (c *simCustomer) nodeOf(i int) *simNode    { return c.nodes[i%2] }
 func (c *simCustomer) open() {
 	var err error
 	c.customer, err = session.NewCustomer(session.CustomerConfig{ChainID: chainID, Session: sessionID, Key: sessionKey, Public: sessionKey.public, KeyID: 1,
-		Store: c.store, Now: c.clock, MaxOpen: 16, Budget: func(receipt.Address) uint64 { return allotment }})
+		Store: c.store, Now: c.clock, MaxOpen: 16, Budget: c.budget()})
 	for i := 0; i < 4 && err == nil; i++ {
 		c.lanes4[i], err = c.customer.Lane(c.routers[i/2].key.public.Address(), c.nodes[i%2].key.public, c.routers[i/2])
 	}
@@ -89,6 +90,10 @@ func (c *simCustomer) call(at int) *simCall {
 	}
 	l := c.lane(at)
 	request, err := l.Begin("echo", receipt.RequestDigest([]byte{byte(pieces)}), most)
+	if errors.Is(err, session.ErrAllotment) {
+		c.onRefused(at, most)
+		return nil
+	}
 	if c.crashed() || err != nil {
 		c.tolerate(at, err)
 		return nil
@@ -133,6 +138,10 @@ func (c *simCustomer) voucher(at int) (receipt.Voucher, bool) {
 func (c *simCustomer) sign(at int) (receipt.Voucher, bool) {
 	v, err := c.lane(at).Voucher(context.Background())
 	c.crashed()
+	if errors.Is(err, session.ErrAllotment) {
+		c.onUnsigned(at, err)
+		return v, false
+	}
 	c.tolerate(at, err)
 	return v, err == nil && !c.down
 }
@@ -177,7 +186,7 @@ func (k *simCall) pay(amount uint64) {
 		k.over = true // its receipt came by Resume
 		return
 	}
-	k.prepaid = max(k.prepaid, amount)
+	k.prepaid = max(k.prepaid, min(amount, k.max))
 	if v, ok := c.sign(k.at); ok {
 		k.paid = amount
 		n := c.nodeOf(k.at)

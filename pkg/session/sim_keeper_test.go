@@ -62,7 +62,7 @@ func must[T any](out T, err error) T {
 
 // newKeeperChain has the schedules' session, routers and covers, without shares:
 // what is paid is what the session or the cover gave.
-func newKeeperChain(clock func() time.Time) *keeperChain {
+func newKeeperChain(clock func() time.Time, allotted uint64) *keeperChain {
 	enc := moduletestutil.MakeTestEncodingConfig(auth.AppModuleBasic{}, bank.AppModuleBasic{}, compute.AppModule{}, market.AppModule{})
 	keys := storetypes.NewKVStoreKeys(authtypes.StoreKey, banktypes.StoreKey, computetypes.StoreKey, markettypes.StoreKey)
 	service := func(name string) store.KVStoreService { return runtime.NewKVStoreService(keys[name]) }
@@ -89,12 +89,12 @@ func newKeeperChain(clock func() time.Time) *keeperChain {
 	must(0, errors.Join(c.compute.InitGenesis(c.ctx, computetypes.DefaultGenesis()), c.k.InitGenesis(c.ctx, g)))
 	coins := sdk.NewCoins(sdk.NewInt64Coin(markettypes.Denom, 1_000_000_000))
 	must(0, errors.Join(money.MintCoins(c.ctx, "faucet", coins), money.SendCoinsFromModuleToAccount(c.ctx, "faucet", owner, coins)))
-	c.populate(owner)
+	c.populate(owner, allotted)
 	return c
 }
 
 // populate registers the routers with their stake and cover, and opens the session.
-func (c *keeperChain) populate(owner sdk.AccAddress) {
+func (c *keeperChain) populate(owner sdk.AccAddress, allotted uint64) {
 	nodes := computekeeper.NewMsgServer(c.compute)
 	amount := func(n int64) sdk.Coin { return markettypes.Uemc(math.NewInt(n)) }
 	var allotments []markettypes.Allotment
@@ -108,7 +108,7 @@ func (c *keeperChain) populate(owner sdk.AccAddress) {
 		for _, n := range nodeKeys {
 			must(c.msg.SetCover(c.ctx, &markettypes.MsgSetCover{Operator: owner.String(), Router: router, Node: n.public.Address().String(), Amount: amount(cover)}))
 		}
-		allotments = append(allotments, markettypes.Allotment{Router: router, Amount: amount(allotment)})
+		allotments = append(allotments, markettypes.Allotment{Router: router, Amount: amount(int64(allotted))})
 	}
 	opened := must(c.msg.OpenSession(c.ctx, &markettypes.MsgOpenSession{
 		Owner: owner.String(), Deposit: amount(3 * allotment), Key: sessionKey.public.Bytes(), Allotments: allotments, Seconds: 86_400,

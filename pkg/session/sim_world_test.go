@@ -33,6 +33,8 @@ type plan struct {
 	closeAt   time.Duration // the owner closes without a word
 	neverPay  bool          // the customer signs no voucher
 	forgetful bool          // disks lie: the tests must notice
+	allotment uint64        // of each router, uemc; the tests' usual one when 0, which no schedule uses up
+	careless  bool          // the customer does not look at the allotments: the routers do
 
 	// One crash at one boundary, for the exhaustive test.
 	party string
@@ -41,7 +43,7 @@ type plan struct {
 }
 
 func (p plan) faulty() bool {
-	return p.loss+p.twice+p.slow+p.crash > 0 || p.fatal != "" || p.closeAt > 0 || p.party != "" || p.neverPay
+	return p.loss+p.twice+p.slow+p.crash > 0 || p.fatal != "" || p.closeAt > 0 || p.party != "" || p.neverPay || p.careless
 }
 
 // world is one schedule: everything happens in one goroutine, in virtual time.
@@ -182,11 +184,11 @@ func newWorld(p plan) *world {
 // newSettlement is x/market itself for one schedule in four, and its model in a page for the others, which are faster.
 func (w *world) newSettlement() settlement {
 	if w.seed%4 == 0 {
-		return newKeeperChain(w.clock)
+		return newKeeperChain(w.clock, w.allotted())
 	}
 	chain := model.New(chainID, time.Hour, 10*time.Minute, w.clock)
 	chain.Open(sessionID, sessionKey.public, 3*allotment, 24*time.Hour,
-		session.Router{Key: routerKeys[0].public, Allotment: allotment}, session.Router{Key: routerKeys[1].public, Allotment: allotment})
+		session.Router{Key: routerKeys[0].public, Allotment: w.allotted()}, session.Router{Key: routerKeys[1].public, Allotment: w.allotted()})
 	for _, r := range routerKeys {
 		for _, n := range nodeKeys {
 			chain.SetCover(r.public.Address(), n.public.Address(), cover)

@@ -30,17 +30,21 @@ func (s *scene) villain(answer func(receipt.Request) []call.Frame) *call.Client 
 		if err != nil {
 			return
 		}
-		go func() { _, _ = io.Copy(io.Discard, theirs) }()
 		for _, f := range answer(request) {
 			b, err := call.AppendFrame(nil, f)
 			if err != nil {
 				return
 			}
-			if _, err := theirs.Write(b); err != nil {
+			if _, err := theirs.Write(b); err != nil { // a pipe keeps nothing: the customer has read it all
 				return
 			}
+			if f.Kind != call.KindDue {
+				continue
+			}
+			if paid, err := call.ReadFrame(theirs); err != nil || paid.Kind != call.KindVoucher {
+				s.Errorf("expected a voucher for what is due, got kind %d: %v", paid.Kind, err)
+			}
 		}
-		time.Sleep(50 * time.Millisecond)
 	})
 	return s.client(ours)
 }
