@@ -170,15 +170,43 @@ func (l *Lane) usable() error {
 	return nil
 }
 
-// write makes a new standing and other records durable, and only then true. It is called with the lock held.
-func (l *Lane) write(next purse, ops ...ledger.Op) error {
-	ops = append(ops, ledger.Op{Key: laneKey(kindLane, l.id), Value: next.encode()})
-	if err := l.cfg.Store.Batch(ops...); err != nil {
-		l.broken = ledgerError(err)
-		return l.broken
+// write makes a new standing and other records durable. It is called with the lock held.
+func (l *Lane) write(next purse, ops ...ledger.Op) error { return l.judged(l.queue(next, ops...)()) }
+
+// stage makes a new standing true, and on its way to be durable with other records; whoever lets anything out that comes
+// of it waits first, without the lock, so that several calls of a lane share a write. What others write later comes after
+// it. It is called with the lock held.
+func (l *Lane) stage(next purse, ops ...ledger.Op) (wait func() error) {
+	durable := l.queue(next, ops...)
+	return func() error {
+		err := durable()
+		if err == nil {
+			return nil
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.judged(err)
 	}
+}
+
+func (l *Lane) queue(next purse, ops ...ledger.Op) (durable func() error) {
 	l.purse = next
-	return nil
+	return l.cfg.Store.Queue(append(ops, l.standing(next))...)
+}
+
+func (l *Lane) standing(p purse) ledger.Op {
+	return ledger.Op{Key: laneKey(kindLane, l.id), Value: p.encode()}
+}
+
+// judged ends the lane when the ledger failed: what is in memory is not what is durable then.
+func (l *Lane) judged(err error) error {
+	if err == nil {
+		return nil
+	}
+	if l.broken == nil {
+		l.broken = ledgerError(err)
+	}
+	return l.broken
 }
 
 // isolate puts the lane into quarantine, and returns why.

@@ -18,27 +18,36 @@ type Answer struct {
 // before it. What carries the node's signature and breaks the rules puts the lane into quarantine; what does not carry it
 // changes nothing.
 func (l *Lane) Accept(r receipt.Receipt, answer *Answer) error {
+	wait, err := l.accept(r, answer)
+	if err != nil || wait == nil {
+		return err
+	}
+	return wait()
+}
+
+// accept is Accept up to where there is something to wait for.
+func (l *Lane) accept(r receipt.Receipt, answer *Answer) (wait func() error, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.usable(); err != nil {
-		return err
+		return nil, err
 	}
-	err := l.judge(r, answer)
+	err = l.judge(r, answer)
 	switch {
 	case errors.Is(err, errKnown):
-		return nil
+		return nil, nil
 	case errors.Is(err, ErrLedger):
-		return err
+		return nil, err
 	case err != nil && l.signed(r):
-		return l.isolate(err)
+		return nil, l.isolate(err)
 	case err != nil:
-		return err
+		return nil, err
 	}
 	call := l.open[r.Request.Nonce]
 	if r.Sequence > l.purse.tree.Count() {
 		call.asided, call.prepaid, call.live = &r, max(call.prepaid, r.Amount), false
 		l.aside[r.Sequence] = r.Request.Nonce
-		return nil
+		return nil, nil
 	}
 	return l.take(r)
 }
@@ -82,8 +91,11 @@ func (l *Lane) judge(r receipt.Receipt, answer *Answer) error {
 	return nil
 }
 
-// compare looks at a receipt whose place in the tree is taken.
+// compare looks at a receipt whose place in the tree is taken. The one that took it may be on its way to the disk.
 func (l *Lane) compare(r receipt.Receipt) error {
+	if err := l.cfg.Store.Batch(); err != nil {
+		return l.judged(err)
+	}
 	have, err := l.cfg.Store.Get(laneKey(kindReceipt, l.id, r.Sequence))
 	if err != nil {
 		return ledgerError(err)
@@ -102,18 +114,18 @@ func (l *Lane) signed(r receipt.Receipt) bool {
 }
 
 // take appends a receipt whose turn it is, and those that waited for it, in one batch.
-func (l *Lane) take(r receipt.Receipt) error {
+func (l *Lane) take(r receipt.Receipt) (wait func() error, err error) {
 	next := l.purse
 	var ops []ledger.Op
 	var done []uint64
 	for {
 		data, err := r.MarshalBinary()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		sequence := next.tree.Count()
 		if err := next.tree.Append(data); err != nil {
-			return err
+			return nil, err
 		}
 		next.sum += r.Amount
 		ops = append(ops,
@@ -126,9 +138,7 @@ func (l *Lane) take(r receipt.Receipt) error {
 		}
 		r = *l.open[nonce].asided
 	}
-	if err := l.write(next, ops...); err != nil {
-		return err
-	}
+	wait = l.stage(next, ops...)
 	for _, nonce := range done {
 		if a := l.open[nonce].asided; a != nil {
 			delete(l.aside, a.Sequence)
@@ -136,7 +146,7 @@ func (l *Lane) take(r receipt.Receipt) error {
 		delete(l.open, nonce)
 	}
 	l.settle()
-	return nil
+	return wait, nil
 }
 
 // Receipt returns an accepted receipt by its sequence: with its path it is evidence.

@@ -77,22 +77,19 @@ func (l *Lane) settle() {
 	l.used = now
 }
 
-// begin makes a new call durable within the budget. It is called with the lane's lock held.
-func (l *Lane) begin(next purse, call *openCall) error {
+// begin stages a new call within the budget. It is called with the lane's lock held.
+func (l *Lane) begin(next purse, call *openCall) (wait func() error, err error) {
 	value, err := call.encode()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	bare := l.purse
 	bare.vouched = 0 // what is vouched beyond the receipts pays for this call too
 	to := max(bare.usage(l.open)+call.request.MaxPrice, l.purse.vouched)
 	if err := l.budget.change(l.id.Router, l.used, to); err != nil {
-		return err
+		return nil, err
 	}
 	l.used = to
-	if err := l.write(next, ledger.Op{Key: laneKey(kindCall, l.id, call.request.Nonce), Value: value}); err != nil {
-		return err
-	}
 	l.open[call.request.Nonce] = call
-	return nil
+	return l.stage(next, ledger.Op{Key: laneKey(kindCall, l.id, call.request.Nonce), Value: value}), nil
 }

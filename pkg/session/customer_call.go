@@ -9,20 +9,29 @@ import (
 
 // Begin makes the request of a call: it is durable before it is returned, so that its nonce can never be used again.
 func (l *Lane) Begin(app string, digest receipt.Digest, maxPrice uint64) (receipt.Request, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.usable(); err != nil {
-		return receipt.Request{}, err
-	}
-	if len(l.open) >= l.cfg.MaxOpen {
-		return receipt.Request{}, wrap(ErrBusy, "%d calls of this lane are open; wait for their receipts, or Resume", len(l.open))
-	}
-	request, next, err := l.sign(app, digest, maxPrice)
+	request, wait, err := l.next(app, digest, maxPrice)
 	if err != nil {
 		return receipt.Request{}, err
 	}
-	call := &openCall{request: request, live: true}
-	return request, l.begin(next, call)
+	return request, wait()
+}
+
+// next makes the request of a call, on its way to be durable.
+func (l *Lane) next(app string, digest receipt.Digest, maxPrice uint64) (receipt.Request, func() error, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.usable(); err != nil {
+		return receipt.Request{}, nil, err
+	}
+	if len(l.open) >= l.cfg.MaxOpen {
+		return receipt.Request{}, nil, wrap(ErrBusy, "%d calls of this lane are open; wait for their receipts, or Resume", len(l.open))
+	}
+	request, next, err := l.sign(app, digest, maxPrice)
+	if err != nil {
+		return receipt.Request{}, nil, err
+	}
+	wait, err := l.begin(next, &openCall{request: request, live: true})
+	return request, wait, err
 }
 
 // sign makes a request with the next nonce, and the standing after it, which is not written yet.
@@ -137,12 +146,17 @@ func (l *Lane) voucher() (receipt.Voucher, error) {
 		}
 		ops = append(ops, ledger.Op{Key: laneKey(kindCall, l.id, nonce), Value: value})
 	}
-	if amount > next.vouched {
+	if amount <= next.vouched {
+		ops = nil
+	} else {
 		next.vouched = amount
-		if err := l.write(next, ops...); err != nil {
-			return receipt.Voucher{}, err
-		}
+		ops = append(ops, l.standing(next))
 	}
+	// Also without ops: the voucher is over receipts that may still be on their way to the disk.
+	if err := l.judged(l.cfg.Store.Batch(ops...)); err != nil {
+		return receipt.Voucher{}, err
+	}
+	l.purse = next
 	return receipt.Voucher{
 		Lane: l.id, KeyID: l.cfg.KeyID, Amount: next.vouched, Count: next.tree.Count(), Root: next.tree.Root(),
 	}, nil

@@ -102,13 +102,14 @@ type tray struct {
 	node *Node
 	id   receipt.Lane
 
-	mu        sync.Mutex
-	till      till
-	running   map[uint64]*NodeCall
-	unwritten uint64     // delivered since it was last written, uemc
-	queue     []*waiting // the longest first
-	until     time.Time  // of the session, as last seen, less the margin
-	broken    error
+	mu      sync.Mutex
+	till    till
+	running map[uint64]*NodeCall
+	sent    uint64     // delivered in this life of the node, uemc
+	kept    uint64     // of it, what is durable
+	queue   []*waiting // the longest first
+	until   time.Time  // of the session, as last seen, less the margin
+	broken  error
 }
 
 func newTray(n *Node, id receipt.Lane, t till) *tray {
@@ -144,15 +145,40 @@ func (t *tray) fits(more uint64) bool {
 	return used <= limit && more <= limit-used
 }
 
-// write makes a new standing and other records durable, with how far the running calls are, and only then true.
+// write makes a new standing and other records durable, with how far the running calls are. It is called with the lock held.
 func (t *tray) write(next till, ops ...ledger.Op) error {
-	if t.broken != nil {
-		return t.broken
-	}
-	defer t.wake() // it is paid, a call that failed costs nothing, or nothing goes on at all
-	value, err := next.encode()
+	durable, err := t.enqueue(next, ops...)
 	if err != nil {
 		return err
+	}
+	sent := t.sent
+	return t.judged(sent, durable())
+}
+
+// stage makes a new standing true, and on its way to be durable; whoever lets anything out that comes of it waits first,
+// without the lock, so that several calls of a lane share a write. What others write later comes after it. It is called
+// with the lock held.
+func (t *tray) stage(next till, ops ...ledger.Op) (wait func() error, err error) {
+	durable, err := t.enqueue(next, ops...)
+	if err != nil {
+		return nil, err
+	}
+	sent := t.sent
+	return func() error {
+		err := durable()
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		return t.judged(sent, err)
+	}, nil
+}
+
+func (t *tray) enqueue(next till, ops ...ledger.Op) (durable func() error, err error) {
+	if t.broken != nil {
+		return nil, t.broken
+	}
+	value, err := next.encode()
+	if err != nil {
+		return nil, err
 	}
 	ops = append(ops, ledger.Op{Key: laneKey(kindTill, t.id), Value: value})
 	for nonce, c := range t.running {
@@ -161,18 +187,26 @@ func (t *tray) write(next till, ops ...ledger.Op) error {
 		}
 		value, err := c.encode()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		// In front: an op that ends the call overrules it.
 		ops = append([]ledger.Op{{Key: laneKey(kindRunning, t.id, nonce), Value: value}}, ops...)
-	}
-	if err := t.node.cfg.Store.Batch(ops...); err != nil {
-		t.broken = ledgerError(err)
-		return t.broken
-	}
-	for _, c := range t.running {
 		c.written = c.delivered
 	}
-	t.till, t.unwritten = next, 0
-	return nil
+	t.till = next
+	return t.node.cfg.Store.Queue(ops...), nil
+}
+
+// judged notes that what was sent by then is durable, or ends the lane when the ledger failed: what is in memory is not
+// what is durable then. Calls that wait may go on: it is paid, a call that failed costs nothing, or nothing goes on at all.
+func (t *tray) judged(sent uint64, err error) error {
+	defer t.wake()
+	if err == nil {
+		t.kept = max(t.kept, sent)
+		return nil
+	}
+	if t.broken == nil {
+		t.broken = ledgerError(err)
+	}
+	return t.broken
 }

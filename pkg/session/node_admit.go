@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session/ledger"
@@ -29,32 +30,41 @@ func (n *Node) Admit(ctx context.Context, r receipt.Request) (*NodeCall, error) 
 	if err := n.backed(ctx, r.Lane); err != nil {
 		return nil, err
 	}
-	t := n.tray(r.Lane)
+	call, wait, err := n.tray(r.Lane).admit(r, info, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := wait(); err != nil {
+		return nil, err
+	}
+	return call, nil
+}
+
+// admit begins a call, on its way to be durable.
+func (t *tray) admit(r receipt.Request, info Info, now time.Time) (*NodeCall, func() error, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case t.broken != nil:
-		return nil, t.broken
+		return nil, nil, t.broken
 	case t.till.nonces.seen(r.Nonce):
-		return nil, wrap(ErrNonce, "nonce %d; Resume tells what became of it", r.Nonce)
-	case len(t.running) >= n.cfg.MaxRunning:
-		return nil, wrap(ErrBusy, "%d calls of this lane run; try again when one has ended", len(t.running))
+		return nil, nil, wrap(ErrNonce, "nonce %d; Resume tells what became of it", r.Nonce)
+	case len(t.running) >= t.node.cfg.MaxRunning:
+		return nil, nil, wrap(ErrBusy, "%d calls of this lane run; try again when one has ended", len(t.running))
 	case !t.fits(0):
-		return nil, wrap(ErrCredit, "the lane owes %d uemc; send a voucher first", t.till.issued+t.delivered()-t.till.best.Amount)
+		return nil, nil, wrap(ErrCredit, "the lane owes %d uemc; send a voucher first", t.till.issued+t.delivered()-t.till.best.Amount)
 	}
 	call := &NodeCall{tray: t, runningCall: runningCall{request: r, startedMs: uint64(now.UnixMilli())}, gone: make(chan struct{})}
 	value, err := call.encode()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	next := t.till
 	next.nonces.use(r.Nonce)
-	if err := t.write(next, ledger.Op{Key: laneKey(kindRunning, t.id, r.Nonce), Value: value}); err != nil {
-		return nil, err
-	}
 	t.running[r.Nonce] = call
-	t.until = info.ExpiresAt.Add(-n.cfg.Margin)
-	return call, nil
+	t.until = info.ExpiresAt.Add(-t.node.cfg.Margin)
+	wait, err := t.stage(next, ledger.Op{Key: laneKey(kindRunning, t.id, r.Nonce), Value: value})
+	return call, wait, err
 }
 
 // verify checks whose request it is, and that it is for this node and one of the session's routers.

@@ -57,14 +57,14 @@ func (c *NodeCall) tryDeliver(units, amount uint64, me *waiting) error {
 		return wrap(ErrCredit, "for %d uemc", amount)
 	}
 	// What was sent before is written first, so that a kill costs at most Unwritten, or one piece if that is more.
-	if t.unwritten > 0 && t.unwritten+amount > t.node.cfg.Unwritten {
+	if unwritten := t.sent - t.kept; unwritten > 0 && unwritten+amount > t.node.cfg.Unwritten {
 		if err := t.write(t.till); err != nil {
 			return err
 		}
 	}
 	c.delivered += amount
 	c.units += units
-	t.unwritten += amount
+	t.sent += amount
 	return nil
 }
 
@@ -109,17 +109,30 @@ func (c *NodeCall) Finish(status receipt.Status, response receipt.ResponseHash) 
 	if err != nil {
 		return receipt.Receipt{}, salt, err
 	}
-	c.tray.mu.Lock()
-	defer c.tray.mu.Unlock()
-	if c.over {
-		return receipt.Receipt{}, salt, ErrCallOver
+	var wait func() error
+	r, err := c.locked(func() (receipt.Receipt, error) {
+		return c.finish(status, response.Digest(salt), func(next till, ops ...ledger.Op) (err error) {
+			wait, err = c.tray.stage(next, ops...)
+			return err
+		})
+	})
+	if err == nil {
+		err = wait()
 	}
-	r, err := c.finish(status, response.Digest(salt))
 	return r, salt, err
 }
 
-// finish is called with the lock held.
-func (c *NodeCall) finish(status receipt.Status, digest receipt.Digest) (receipt.Receipt, error) {
+func (c *NodeCall) locked(finish func() (receipt.Receipt, error)) (receipt.Receipt, error) {
+	c.tray.mu.Lock()
+	defer c.tray.mu.Unlock()
+	if c.over {
+		return receipt.Receipt{}, ErrCallOver
+	}
+	return finish()
+}
+
+// finish is called with the lock held. put writes the receipt, or stages it.
+func (c *NodeCall) finish(status receipt.Status, digest receipt.Digest, put func(till, ...ledger.Op) error) (receipt.Receipt, error) {
 	t := c.tray
 	if t.broken != nil {
 		return receipt.Receipt{}, t.broken
@@ -145,7 +158,7 @@ func (c *NodeCall) finish(status receipt.Status, digest receipt.Digest) (receipt
 	}
 	next.issued += r.Amount
 	c.over = true
-	err = t.write(next,
+	err = put(next,
 		ledger.Op{Key: laneKey(kindSigned, t.id, r.Sequence), Value: signedRecord(next.tree.Root(), data)},
 		ledger.Op{Key: laneKey(kindRunning, t.id, r.Request.Nonce)})
 	if err != nil {

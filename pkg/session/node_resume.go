@@ -55,7 +55,7 @@ func (t *tray) bury(asked Resume) error {
 			c.delivered = max(c.delivered, min(asked.Calls[at].Amount, c.request.MaxPrice))
 		}
 		// The answer is gone with the process: the receipt names none.
-		if _, err := c.finish(receipt.StatusCancelled, receipt.ResponseDigest(nil, receipt.Salt{})); err != nil {
+		if _, err := c.finish(receipt.StatusCancelled, receipt.ResponseDigest(nil, receipt.Salt{}), t.write); err != nil {
 			return err
 		}
 	}

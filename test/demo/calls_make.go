@@ -25,7 +25,7 @@ import (
 
 const (
 	callCount = 10_000
-	streams   = 8
+	streams   = 32
 	shortText = 8     // characters
 	longText  = 2_000 // of one call in a thousand: it is paid for while it is written
 	slice     = nodeCredit / (streams + 2)

@@ -17,7 +17,7 @@ import (
 
 // What the node has at stake in a lane, and when it redeems: in the demo only when a session closes.
 const (
-	nodeCredit    = 20_000 // uemc
+	nodeCredit    = 50_000 // uemc
 	nodeUnwritten = 5_000  // uemc
 )
 

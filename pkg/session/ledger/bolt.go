@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ type Bolt struct {
 	mu      sync.Mutex
 	waiting []*pending
 	writing bool
+	broken  error // a write failed: what is queued behind it builds on it
 }
 
 type pending struct {
@@ -130,39 +132,52 @@ func (b *Bolt) Iterate(prefix []byte, fn func(key, value []byte) error) error {
 	}))
 }
 
-// Batch implements Store. Whoever finds nobody writing writes, for himself and for all that wait by then; the next one in
+// Batch implements Store.
+func (b *Bolt) Batch(ops ...Op) error { return b.Queue(ops...)() }
+
+// Queue implements Store. Whoever finds nobody writing writes, for himself and for all that wait by then; the next one in
 // line leads the next write.
-func (b *Bolt) Batch(ops ...Op) error {
+func (b *Bolt) Queue(ops ...Op) (wait func() error) {
 	me := &pending{ops: ops, done: make(chan error, 1), lead: make(chan struct{})}
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.waiting = append(b.waiting, me)
-	leads := !b.writing
-	b.writing = true
-	b.mu.Unlock()
-	if !leads {
-		select {
-		case err := <-me.done:
-			return err
-		case <-me.lead:
-		}
+	if !b.writing {
+		b.writing = true
+		close(me.lead)
+	}
+	return func() error { return b.await(me) }
+}
+
+func (b *Bolt) await(me *pending) error {
+	select {
+	case err := <-me.done:
+		return err
+	case <-me.lead:
 	}
 	b.mu.Lock()
-	all := b.waiting
+	all, err := b.waiting, b.broken
 	b.waiting = nil
 	b.mu.Unlock()
-	err := b.write(all)
+	if err == nil {
+		err = b.write(all)
+	}
 	for _, p := range all {
 		p.done <- err
 	}
 	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.broken = err
 	if b.writing = len(b.waiting) > 0; b.writing {
 		close(b.waiting[0].lead)
 	}
-	b.mu.Unlock()
 	return err
 }
 
 func (b *Bolt) write(all []*pending) error {
+	if !slices.ContainsFunc(all, func(p *pending) bool { return len(p.ops) > 0 }) {
+		return nil
+	}
 	err := b.db.Update(func(tx *bolt.Tx) error {
 		ledger := tx.Bucket(bucket)
 		for _, p := range all {

@@ -195,3 +195,21 @@ func TestKilledProcess(t *testing.T) {
 	require.Len(t, b, len(a))
 	require.GreaterOrEqual(t, len(a), told)
 }
+
+// What is queued is written in its order, whoever waits first; after a write that failed nothing is, because it builds on
+// what is missing.
+func TestBoltQueue(t *testing.T) {
+	s := openFile(t, filepath.Join(t.TempDir(), "l.db"))
+	first, second := s.Queue(op("k", "1"), op("only", "1")), s.Queue(op("k", "2"))
+	ends := make(chan error, 1)
+	go func() { ends <- second() }()
+	require.NoError(t, first())
+	require.NoError(t, <-ends)
+	require.NoError(t, s.Batch(), "nothing to do but to wait")
+	require.Equal(t, []string{"k=2", "only=1"}, all(t, s, ""))
+
+	require.ErrorIs(t, s.Batch(op(strings.Repeat("k", 1<<16), "too long for bbolt")), ledger.ErrWrite)
+	require.ErrorIs(t, s.Batch(op("k", "3")), ledger.ErrWrite)
+	require.ErrorIs(t, s.Batch(), ledger.ErrWrite)
+	require.Equal(t, []string{"k=2", "only=1"}, all(t, s, ""))
+}

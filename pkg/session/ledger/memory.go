@@ -95,12 +95,21 @@ func (m *Memory) Get(key []byte) ([]byte, error) {
 	return bytes.Clone(m.disk[string(key)]), nil
 }
 
+// Queue implements Store: it is done at once.
+func (m *Memory) Queue(ops ...Op) (wait func() error) {
+	err := m.Batch(ops...)
+	return func() error { return err }
+}
+
 // Batch implements Store.
 func (m *Memory) Batch(ops ...Op) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.crashed {
 		return ErrCrashed
+	}
+	if len(ops) == 0 {
+		return nil
 	}
 	m.batches++
 	due := m.batches == m.crashAt

@@ -25,8 +25,13 @@ type Op struct{ Key, Value []byte }
 type Store interface {
 	// Get returns a copy of the value, nil when there is none.
 	Get(key []byte) ([]byte, error)
-	// Batch applies all ops or none; when it returns nil, they survive a crash. After any error either may be the case.
+	// Batch applies all ops or none; when it returns nil, they survive a crash, and so does all that was queued before. After
+	// any error either may be the case, and nothing can be written any more. Without ops it waits for what is queued.
 	Batch(ops ...Op) error
+	// Queue takes the place of a Batch in the order of writes, and returns at once; the caller calls wait, once and soon, for
+	// what Batch would have returned. Who holds a lock can so give it back before the disk is done: those that queue
+	// meanwhile share the write.
+	Queue(ops ...Op) (wait func() error)
 	// Iterate visits the keys with a prefix in their order, until fn fails. fn may keep neither slice, nor call the store.
 	Iterate(prefix []byte, fn func(key, value []byte) error) error
 	Close() error
