@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/edgematrix/emc/pkg/job"
 	"github.com/edgematrix/emc/pkg/receipt"
@@ -68,13 +69,18 @@ func (c *NodeCall) tryDeliver(units, amount uint64, me *waiting) error {
 	return nil
 }
 
+// dueAgain is after what time a call that waits says again what is due.
+const dueAgain = 500 * time.Millisecond
+
 // Deliver is TryDeliver that waits for vouchers, behind those calls of the lane that wait already. It calls due with what
 // the lane's voucher must reach so that this piece and those before it are paid, uemc: when it begins to wait, and again
-// whenever that has grown.
+// whenever that has grown, or dueAgain has passed: a customer can often pay more as soon as receipts of other calls came.
 func (c *NodeCall) Deliver(ctx context.Context, units, amount uint64, due func(voucher uint64) error) error {
 	t := c.tray
 	me := &waiting{amount: amount, look: make(chan struct{}, 1)}
 	defer t.leave(me)
+	again := time.NewTicker(dueAgain)
+	defer again.Stop()
 	for told := uint64(0); ; {
 		t.mu.Lock()
 		err := c.tryDeliver(units, amount, me)
@@ -94,6 +100,8 @@ func (c *NodeCall) Deliver(ctx context.Context, units, amount uint64, due func(v
 		}
 		select {
 		case <-me.look:
+		case <-again.C:
+			told = 0
 		case <-c.gone:
 			return ErrCallOver
 		case <-ctx.Done():
