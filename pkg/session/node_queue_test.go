@@ -49,7 +49,13 @@ func (q *queue) wait(ctx context.Context, amounts ...uint64) (dues []uint64) {
 func (q *queue) deliver(ctx context.Context, i int, c *session.NodeCall, amount uint64) uint64 {
 	due := make(chan uint64, 10)
 	go func() {
-		err := c.Deliver(ctx, 1, amount, func(n uint64) error { due <- n; return nil })
+		err := c.Deliver(ctx, 1, amount, func(n uint64) error {
+			select {
+			case due <- n:
+			default: // told again, and nobody looks
+			}
+			return nil
+		})
 		q.ended <- ended{i, err}
 	}()
 	return <-due
@@ -161,4 +167,18 @@ func TestAFailedLedgerEndsTheWaiting(t *testing.T) {
 	for range 2 {
 		require.ErrorIs(t, (<-q.ended).err, session.ErrLedger)
 	}
+}
+
+// What is due is told again: the customer could not pay enough when it was told first, and nothing else makes it try.
+func TestDueIsToldAgain(t *testing.T) {
+	q := newQueue(t)
+	told := 0
+	err := q.admitted(1000).Deliver(t.Context(), 1, 10, func(uint64) error {
+		if told++; told > 1 {
+			q.credit(10)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, 2, told)
 }

@@ -192,3 +192,36 @@ func TestCachedChain(t *testing.T) {
 		require.NoError(t, err)
 	}
 }
+
+// Run goes on where a step failed, and ends with its context.
+func TestRunRedeemsUntilItIsStopped(t *testing.T) {
+	s := newScene(t)
+	for range 10 {
+		s.call(1)
+		s.pay()
+	}
+	ctx, stop := context.WithCancel(s.ctx)
+	chain := &stopping{moody{Chain: s.chain, err: errors.New("no answer")}, stop}
+	// A second goes by whenever somebody looks, or the backoff would never end.
+	clock := func() time.Time { s.now = s.now.Add(time.Second); return s.now }
+	r, err := session.NewRedeemer(session.RedeemerConfig{Node: s.node, Chain: chain, Now: clock, Logger: slog.New(slog.DiscardHandler),
+		Amount: 100, Age: time.Hour, Batch: 2, Backoff: time.Second, MaxBackoff: 4 * time.Second})
+	require.NoError(t, err)
+	r.Run(ctx, time.Millisecond)
+	require.Equal(t, []int{1, 1}, chain.batches)
+	require.Equal(t, uint64(100), s.node.Account(s.lane.ID()).Settled)
+}
+
+// stopping does not answer the first time, and lets everything stop after the second.
+type stopping struct {
+	moody
+	stop func()
+}
+
+func (c *stopping) Redeem(ctx context.Context, v []receipt.Voucher) ([]session.Redemption, error) {
+	out, err := c.moody.Redeem(ctx, v)
+	if c.err = nil; err == nil {
+		c.stop()
+	}
+	return out, err
+}

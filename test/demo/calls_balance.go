@@ -50,8 +50,12 @@ func (m *market) balance(ctx context.Context, parts redeemed) error {
 		}
 	}
 	for name, key := range map[string]keyPair{"node": m.node, "router": m.router, "session": m.sessionKey} {
-		if uemc, err := m.net.Balance(ctx, key.address().String()); err != nil || uemc != 0 {
-			return fmt.Errorf("the %s's own account has %d uemc, expected none: %w", name, uemc, err)
+		uemc, err := m.net.Balance(ctx, key.address().String())
+		if err != nil {
+			return err
+		}
+		if uemc != 0 {
+			return fmt.Errorf("the %s's own account has %d uemc, expected none", name, uemc)
 		}
 	}
 	return m.money.Check(ctx)

@@ -63,7 +63,7 @@ func (m *market) makeCalls(ctx context.Context) (c *caller, err error) {
 		return c, err
 	}
 	st, took := c.lane.Standing(), time.Since(begin)
-	m.say("%d calls in %.1f s (%.0f a second) over %d streams, each with a request, a receipt and vouchers, all signed and verified, and durable on all sides before it counts",
+	m.say("%d calls in %.1f s (%.0f a second) over %d streams: each with a request and a receipt, and vouchers as they add up, all signed and verified, and durable on all sides before they count",
 		st.Count, took.Seconds(), float64(st.Count)/took.Seconds(), streams)
 	if st.Count != callCount || st.Open != 0 || st.Owed() != 0 {
 		return c, fmt.Errorf("%d receipts, %d calls still open, %d uemc without a voucher: expected %d, none and none", st.Count, st.Open, st.Owed(), callCount)
