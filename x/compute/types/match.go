@@ -49,13 +49,14 @@ func (n Node) Unavailable(p Params, now int64) string {
 	return ""
 }
 
-// NextWake is when Unavailable may change by time alone, in Unix seconds; 0
-// is never.
-func (n Node) NextWake(p Params, now int64) int64 {
-	online := n.OnlineUntil(p)
-	if now >= online {
+// NextWake is when Unavailable may change by time alone, or an outage begin, in
+// Unix seconds; 0 is never. It goes by reports, not by whether the node takes
+// work: one that is full, draining or jailed goes offline as others do.
+func (n Node) NextWake(p Params, c Clock, now int64) int64 {
+	if n.offline(p, c, now) {
 		return 0 // only a report can change anything
 	}
+	online := n.offlineFrom(p, c)
 	if now < n.SuspendedUntil && n.SuspendedUntil < online {
 		return n.SuspendedUntil
 	}
