@@ -20,7 +20,7 @@ var jobPromise = types.JobPromise("")
 // not hold. Tests and simulations call it after every step; no block does.
 func (k *Keeper) CheckInvariants(ctx context.Context) error {
 	for _, check := range []func(context.Context) error{
-		k.checkEscrows, k.checkStakeAccount, k.checkReservations, k.checkDeposits, k.checkListings, k.checkAgenda, k.checkOutages,
+		k.checkEscrows, k.checkStakeAccount, k.checkReservations, k.checkSources, k.checkDeposits, k.checkListings, k.checkAgenda, k.checkOutages,
 	} {
 		if err := check(ctx); err != nil {
 			return err
@@ -90,7 +90,7 @@ func (k *Keeper) checkReservations(ctx context.Context) error {
 			if err != nil || !j.Live() || j.Node != r.Node {
 				return true, errors.Join(fmt.Errorf("reservation %s on node %s has no live job", r.Promise, r.Node), err)
 			}
-			if r.Slots != 1 || r.Power != j.Requirements.MinSlotPower {
+			if r.Slots != 1 || r.Power < j.Requirements.MinSlotPower || (j.Source == "" && r.Power != j.Requirements.MinSlotPower) {
 				return true, fmt.Errorf("job %s needs 1 slot and %d micro-E, it holds %d and %d", j.Id, j.Requirements.MinSlotPower, r.Slots, r.Power)
 			}
 		}

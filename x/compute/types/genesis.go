@@ -1,6 +1,8 @@
 package types
 
 import (
+	"strings"
+
 	errorsmod "cosmossdk.io/errors"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -156,6 +158,8 @@ func (j Job) validate() error {
 		}
 	}
 	switch {
+	case strings.HasPrefix(j.Source, JobPromise("")) || (j.Source != "" && j.WantedNode != j.Node):
+		return errorsmod.Wrapf(ErrInvalidJob, "job %s cannot be out of promise %q", j.Id, j.Source)
 	case j.Id != JobID(customer, j.Sequence):
 		return errorsmod.Wrapf(ErrInvalidJob, "id %s does not follow from the customer and sequence %d", j.Id, j.Sequence)
 	case j.Status < JOB_STATUS_SCHEDULED || j.Status > JOB_STATUS_EXPIRED:
