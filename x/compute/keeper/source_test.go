@@ -112,6 +112,7 @@ func TestJobOutOfAPromise(t *testing.T) {
 			j := f.job(res.Job)
 			require.Equal(t, tc.status, j.Status)
 			require.Equal(t, m.Node, j.Node, "it never moves, though another node is cheaper and free")
+			require.NotContains(t, j.Reason, "was tried already", "no other node is looked for")
 			require.Equal(t, coin(tc.paid), j.Paid)
 			require.Equal(t, socket, f.hooks.closed[0].Source, "the source's module is told")
 			require.Equal(t, [3]uint64{2, 10, 0}, f.held(m.Node, socket))
