@@ -80,11 +80,11 @@ func TestClock(t *testing.T) {
 	}{
 		"first block":        {start, types.Clock{BlockTime: 1000}},
 		"usual blocks":       {at(start, 1, 5, 10), types.Clock{BlockTime: 1016}},
-		"a halt":             {at(start, 110), types.Clock{BlockTime: 1110, Standstill: 100, GraceUntil: 1070}},
-		"a halt in grace":    {at(start, 110, 30), types.Clock{BlockTime: 1140, Standstill: 120, GraceUntil: 1070}},
-		"grace ends":         {at(start, 110, 10, 10, 10, 10, 10, 30), types.Clock{BlockTime: 1190, Standstill: 120, GraceUntil: 1070}},
-		"an older day":       {at(start, -500, 110), types.Clock{BlockTime: 1110, Standstill: 100, GraceUntil: 1070}},
-		"another after that": {at(start, 110, 10, 10, 10, 10, 10, 30, 30), types.Clock{BlockTime: 1220, Standstill: 140, GraceUntil: 1140}},
+		"a halt":             {at(start, 110), types.Clock{BlockTime: 1110, Standstill: 100, GraceUntil: 1070, GraceFrom: 1000}},
+		"a halt in grace":    {at(start, 110, 30), types.Clock{BlockTime: 1140, Standstill: 120, GraceUntil: 1070, GraceFrom: 1000}},
+		"grace ends":         {at(start, 110, 10, 10, 10, 10, 10, 30), types.Clock{BlockTime: 1190, Standstill: 120, GraceUntil: 1070, GraceFrom: 1000}},
+		"an older day":       {at(start, -500, 110), types.Clock{BlockTime: 1110, Standstill: 100, GraceUntil: 1070, GraceFrom: 1000}},
+		"another after that": {at(start, 110, 10, 10, 10, 10, 10, 30, 30), types.Clock{BlockTime: 1220, Standstill: 140, GraceUntil: 1140, GraceFrom: 1070}},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, test.want, test.clock) })
 	}

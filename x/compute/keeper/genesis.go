@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"time"
 
 	"cosmossdk.io/collections"
 
@@ -14,6 +15,7 @@ import (
 // InitGenesis writes a genesis state; indexes and queues are built from it. It
 // checks at the end that the money is there.
 func (k *Keeper) InitGenesis(ctx context.Context, g *types.GenesisState) error {
+	ctx = whenItStopped(ctx, g.Clock)
 	if err := k.Params.Set(ctx, g.Params); err != nil {
 		return err
 	}
@@ -74,6 +76,16 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *types.GenesisState) error {
 	return k.CheckInvariants(ctx)
 }
 
+// whenItStopped is the time at which an exported chain had its last block. It
+// goes on from there: the time until its next one is a standstill, in which
+// nobody goes offline.
+func whenItStopped(ctx context.Context, c types.Clock) context.Context {
+	if c.BlockTime == 0 || c.BlockTime > blockTime(ctx) {
+		return ctx
+	}
+	return sdk.UnwrapSDKContext(ctx).WithBlockTime(time.Unix(c.BlockTime, 0).UTC())
+}
+
 func (k *Keeper) initNode(ctx context.Context, n types.Node) error {
 	addr, err := address("node", n.Address, types.ErrInvalidNode)
 	if err != nil {
@@ -83,7 +95,12 @@ func (k *Keeper) initNode(ctx context.Context, n types.Node) error {
 	if err != nil {
 		return err
 	}
-	n.Listing = types.Listing{} // the index is empty: every node joins it anew
+	now, err := k.now(ctx)
+	if err != nil {
+		return err
+	}
+	n.OutageSince = min(n.OutageSince, max(now, 1)) // a chain may begin anew from an older day
+	n.Listing = types.Listing{}                     // the index is empty: every node joins it anew
 	if err := k.setNode(ctx, addr, n); err != nil {
 		return err
 	}

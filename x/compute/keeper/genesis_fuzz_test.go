@@ -29,6 +29,7 @@ func fuzzGenesis() *types.GenesisState {
 		Stake: math.ZeroInt(), Deposit: math.ZeroInt(), ReservedStake: math.ZeroInt(), RegisteredAt: startTime, ReportedAt: startTime, Accepting: true,
 	}
 	n.ReservedSlots, n.ReservedPower, n.Power = 1, 3, 5
+	n.Jailed, n.OutageSince, n.OutageSeconds = true, startTime-7, 11
 	g.Nodes = []types.Node{n}
 	g.Reservations = []types.Reservation{{Node: n.Address, Promise: "lease/1", Slots: 1, Power: 3, Stake: math.ZeroInt()}}
 	g.Unbondings = []types.Unbonding{{Node: n.Address, Sequence: 4, Operator: n.Operator, Amount: math.ZeroInt(), CompletesAt: startTime + 9}}
@@ -59,7 +60,8 @@ func FuzzGenesis(f *testing.F) {
 		{`"amount":"7","reason"`, `"amount":"-7","reason"`}, {`"power":"3"`, `"power":"18446744073709551615"`}, {`"promise":"lease/1"`, `"promise":""`},
 		{`"promise":"lease/1"`, `"promise":"job/x"`}, {`"block_time":"0"`, `"block_time":"9223372036854775807"`}, {`"standstill":"0"`, `"standstill":"9223372036854775807"`},
 		{`"slot_hour_price":{"denom":"uemc","amount":"360000"}`, `"slot_hour_price":{"denom":"uemc","amount":"99999999999999999999"}`},
-		{`"deadline":"`, `"deadline":"-`}, {`"promise":"lease/1","slots":1,"power":"3","stake":"0"`, `"promise":"lease/1","slots":1,"power":"3"`},
+		{`"deadline":"`, `"deadline":"-`}, {`"outage_since":"`, `"outage_since":"-`}, {`"outage_since":"`, `"outage_since":"9`}, {`"outage_seconds":"11"`, `"outage_seconds":"18446744073709551615"`},
+		{`"promise":"lease/1","slots":1,"power":"3","stake":"0"`, `"promise":"lease/1","slots":1,"power":"3"`},
 		{`"customer":"`, `"customer":" `}, {`"payer":"`, `"payer":"x`}, {`"role":"ROLE_COMPUTING"`, `"role":"ROLE_ROUTER"`}, {`"node":"`, `"node":" `}, {`"address":"`, `"address":" `},
 	} {
 		if !strings.Contains(whole, cut[0]) {

@@ -20,7 +20,7 @@ var jobPromise = types.JobPromise("")
 // not hold. Tests and simulations call it after every step; no block does.
 func (k *Keeper) CheckInvariants(ctx context.Context) error {
 	for _, check := range []func(context.Context) error{
-		k.checkEscrows, k.checkStakeAccount, k.checkReservations, k.checkDeposits, k.checkListings, k.checkAgenda,
+		k.checkEscrows, k.checkStakeAccount, k.checkReservations, k.checkSources, k.checkDeposits, k.checkListings, k.checkAgenda, k.checkOutages,
 	} {
 		if err := check(ctx); err != nil {
 			return err
@@ -90,7 +90,7 @@ func (k *Keeper) checkReservations(ctx context.Context) error {
 			if err != nil || !j.Live() || j.Node != r.Node {
 				return true, errors.Join(fmt.Errorf("reservation %s on node %s has no live job", r.Promise, r.Node), err)
 			}
-			if r.Slots != 1 || r.Power != j.Requirements.MinSlotPower {
+			if r.Slots != 1 || r.Power < j.Requirements.MinSlotPower || (j.Source == "" && r.Power != j.Requirements.MinSlotPower) {
 				return true, fmt.Errorf("job %s needs 1 slot and %d micro-E, it holds %d and %d", j.Id, j.Requirements.MinSlotPower, r.Slots, r.Power)
 			}
 		}
@@ -217,4 +217,24 @@ func (k *Keeper) checkAgenda(ctx context.Context) error {
 		return fmt.Errorf("%d entries belong on the agenda, it has %d", expected, found)
 	}
 	return err
+}
+
+// checkOutages: a node is out exactly while it is jailed, has promised more power
+// than it has, or does not wait for the end of its last report; and no outage
+// begins in times to come.
+func (k *Keeper) checkOutages(ctx context.Context) error {
+	now, err := k.now(ctx)
+	if err != nil {
+		return err
+	}
+	return k.Nodes.Walk(ctx, nil, func(_ sdk.AccAddress, n types.Node) (bool, error) {
+		out := n.Jailed || n.Power < n.ReservedPower || n.Listing.WakeAt == 0
+		switch {
+		case out != (n.OutageSince != 0):
+			return true, fmt.Errorf("node %s is out since %d; jailed: %t, power: %d of %d, wakes at %d", n.Address, n.OutageSince, n.Jailed, n.Power, n.ReservedPower, n.Listing.WakeAt)
+		case n.OutageSince < 0 || n.OutageSince > max(now, 1):
+			return true, fmt.Errorf("node %s is out since %d, it is %d", n.Address, n.OutageSince, now)
+		}
+		return false, nil
+	})
 }

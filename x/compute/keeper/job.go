@@ -99,18 +99,28 @@ func (k *Keeper) advance(ctx context.Context, job types.Job, status types.JobSta
 	return emit(ctx, &types.EventJobStatus{Job: job.Id, Node: job.Node, Customer: job.Customer, Status: status})
 }
 
-// leaveNode frees the job's slot. Mark changes the node's record of how it
+// leaveNode frees the job's slot, or gives it back to the promise that it came
+// out of. Mark changes the node's record of how it
 // did, in the same write.
 func (k *Keeper) leaveNode(ctx context.Context, params types.Params, job types.Job, mark func(*types.Node)) error {
 	addr, n, err := k.node(ctx, job.Node)
 	if err != nil {
 		return err
 	}
-	if err := k.removeReservation(ctx, addr, &n, types.JobPromise(job.Id)); err != nil {
+	returned, err := k.giveBack(ctx, addr, job)
+	if err != nil {
 		return err
+	}
+	if !returned {
+		if err := k.removeReservation(ctx, addr, &n, types.JobPromise(job.Id)); err != nil {
+			return err
+		}
 	}
 	if mark != nil {
 		mark(&n)
+	}
+	if returned { // no slot has become free, and no turn of the node in the queue of its price is over
+		return k.writeNode(ctx, params, addr, n, false)
 	}
 	return k.settleNode(ctx, params, addr, n)
 }
@@ -123,7 +133,7 @@ func (k *Keeper) pass(ctx context.Context, params types.Params, job types.Job, r
 	}
 	job.TriedNodes = append(job.TriedNodes, job.Node)
 	job.Reason = reason
-	if len(job.TriedNodes) >= int(params.MaxAttempts) {
+	if job.Source != "" || len(job.TriedNodes) >= int(params.MaxAttempts) { // a promise binds one node
 		return 0, k.closeJob(ctx, params, job, types.JOB_STATUS_FAILED, math.ZeroInt(), reason)
 	}
 	app := types.App{Id: job.App, Runtime: job.Runtime}
@@ -132,7 +142,8 @@ func (k *Keeper) pass(ctx context.Context, params types.Params, job types.Job, r
 	} else if !errors.Is(err, collections.ErrNotFound) {
 		return 0, err
 	}
-	p, err := k.place(ctx, params, demand(app, job.Requirements, job.MaxSeconds, job.MaxPrice.Amount), job.WantedNode, job.TriedNodes)
+	d := demand(app, job.Requirements, job.MaxSeconds, job.MaxPrice.Amount)
+	p, err := k.place(ctx, params, d, job.WantedNode, job.TriedNodes)
 	if errors.Is(err, types.ErrNodeNotFound) { // the named node retired meanwhile
 		p, err = placement{scanned: 1, reason: err.Error()}, nil
 	}
@@ -142,7 +153,7 @@ func (k *Keeper) pass(ctx context.Context, params types.Params, job types.Job, r
 	if p.addr == nil {
 		return p.scanned, k.closeJob(ctx, params, job, types.JOB_STATUS_FAILED, math.ZeroInt(), reason+"; "+p.reason)
 	}
-	if err := k.assign(ctx, params, &job, p); err != nil {
+	if err := k.assign(ctx, params, &job, p, d); err != nil {
 		return p.scanned, err
 	}
 	return p.scanned, k.Jobs.Set(ctx, job.Id, job)

@@ -13,18 +13,20 @@ import (
 
 // list puts a node's place in the price index and on the agenda where
 // its state says it belongs, and writes only what differs; the caller writes
-// the node. Among equal prices the index is a queue: a node joins at the back
+// the node. An outage begins and ends here, too. Among equal prices the index is a queue: a node joins at the back
 // when it becomes available, and again when a job of it ends (served). No address
 // can be mined that always comes first, and the cheapest fit is found without
 // reading the rest. Moving it when the job begins would be fairer by a hair, but
 // a block of submissions would then skip over all the entries it has deleted.
 func (k *Keeper) list(ctx context.Context, params types.Params, addr sdk.AccAddress, n *types.Node, served bool) error {
-	now, err := k.now(ctx)
+	clock, err := k.clock(ctx)
 	if err != nil {
 		return err
 	}
+	now := clock.Now(blockTime(ctx))
+	n.NoteOutage(params, clock, now)
 	old := n.Listing
-	fresh := types.Listing{Price: n.Offer.SlotHourPrice.Amount.Uint64(), WakeAt: n.NextWake(params, now), Since: old.Since}
+	fresh := types.Listing{Price: n.Offer.SlotHourPrice.Amount.Uint64(), WakeAt: n.NextWake(params, clock, now), Since: old.Since}
 	if n.Unavailable(params, now) == "" {
 		fresh.Keys = n.Offer.IndexKeys()
 	}

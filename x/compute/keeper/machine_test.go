@@ -1,6 +1,7 @@
 package keeper_test
 
 import (
+	"strings"
 	"testing"
 
 	"cosmossdk.io/math"
@@ -96,6 +97,23 @@ func TestRandomLife(t *testing.T) {
 				if res, err := f.submitFor(m, deal); err == nil {
 					submitted(m, res)
 					reached["paid by a deal"]++
+				}
+			},
+			"submit out of a promise": func(*rapid.T) {
+				m, d := randomSubmission(), types.Deal{Payer: deal, Source: promised()}
+				m.Node = node()
+				_ = f.setReservation(m.Node, promise(d.Source, 1, rapid.Uint64Range(0, 100_000).Draw(r, "power"), 0))
+				for _, p := range f.promises() { // one that has a slot, if any
+					if p.Slots > 0 && !strings.HasPrefix(p.Promise, "job/") {
+						m.Node, d.Source, m.Requirements.MinSlotPower = p.Node, p.Promise, p.Share()
+					}
+				}
+				if rapid.Bool().Draw(r, "agreed") {
+					d.SlotHourPrice = coin(rapid.Int64Range(0, 4_000_000).Draw(r, "agreed price"))
+				}
+				if res, err := f.submitOut(m, d); err == nil {
+					jobs = append(jobs, res.Job)
+					reached["out of a promise"]++
 				}
 			},
 			"promise": func(*rapid.T) {
@@ -209,7 +227,7 @@ func TestRandomLife(t *testing.T) {
 		}
 	})
 	t.Log(reached)
-	for _, state := range []string{"ready", "running", "finished", "completed", "with power", "paid by a deal", "promised", "withdrawn", "seized"} {
+	for _, state := range []string{"ready", "running", "finished", "completed", "with power", "paid by a deal", "promised", "withdrawn", "seized", "out of a promise"} {
 		if reached[state] == 0 {
 			t.Errorf("no random life ever had anything %s: the test proves nothing", state)
 		}

@@ -10,7 +10,7 @@ import (
 
 // SubmitJob implements types.MsgServer.
 func (s msgServer) SubmitJob(ctx context.Context, m *types.MsgSubmitJob) (*types.MsgSubmitJobResponse, error) {
-	return s.submit(ctx, m, nil)
+	return s.submit(ctx, m, types.Deal{})
 }
 
 // AcknowledgeJob implements types.MsgServer.

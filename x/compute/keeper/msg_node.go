@@ -134,6 +134,8 @@ func (s msgServer) ReportStatus(ctx context.Context, m *types.MsgReportStatus) (
 	if err != nil {
 		return nil, err
 	}
-	n.Endpoints, n.Accepting, n.ReportedAt = m.Endpoints, m.Accepting, clock.Now(blockTime(ctx))
+	now := clock.Now(blockTime(ctx))
+	n.NoteOutage(params, clock, now) // what began before this report
+	n.Endpoints, n.Accepting, n.ReportedAt = m.Endpoints, m.Accepting, now
 	return &types.MsgReportStatusResponse{OnlineUntil: clock.Node(n).OnlineUntil(params)}, s.setNode(ctx, addr, n)
 }

@@ -104,6 +104,22 @@ func (k *Keeper) retireIfIdle(ctx context.Context, addr sdk.AccAddress, n types.
 	return true, emit(ctx, &types.EventNodeRetired{Node: n.Address, Operator: n.Operator})
 }
 
+// Outage is how many seconds of the network's clock a node has been out until
+// now: jailed, offline, or with less proven power than it promised. It never
+// falls while the node exists; what of it fell into a span is the difference.
+func (k *Keeper) Outage(ctx context.Context, addr sdk.AccAddress) (uint64, error) {
+	n, err := k.Node(ctx, addr)
+	if err != nil {
+		return 0, err
+	}
+	params, err := k.Params.Get(ctx)
+	if err != nil {
+		return 0, err
+	}
+	clock, err := k.clock(ctx)
+	return n.Outage(params, clock, clock.Now(blockTime(ctx))), err
+}
+
 // SetPower writes a node's proven power in micro-E. Only x/poc calls it.
 func (k *Keeper) SetPower(ctx context.Context, addr sdk.AccAddress, power uint64) error {
 	n, err := k.Node(ctx, addr)

@@ -31,6 +31,7 @@ func (k *Keeper) Reserve(ctx context.Context, addr sdk.AccAddress, r types.Reser
 	} else if known {
 		return errorsmod.Wrapf(types.ErrReservationKnown, "%s on node %s", r.Promise, n.Address)
 	}
+	r.Jobs = 0
 	if err := k.addReservation(ctx, addr, &n, r); err != nil {
 		return err
 	}
@@ -38,7 +39,8 @@ func (k *Keeper) Reserve(ctx context.Context, addr sdk.AccAddress, r types.Reser
 }
 
 // SetReservation makes a promise what r says: it is created, replaced, or
-// released when r asks for nothing. Only what grows must be free, and only
+// released when r asks for nothing. What jobs have out of it stays theirs and is
+// not meant: it comes on top when they give it back. Only what grows must be free, and only
 // growth is refused to a retiring node: less is promised at any time. Releasing
 // what is not there is no error: a promise may have ended by itself.
 func (k *Keeper) SetReservation(ctx context.Context, addr sdk.AccAddress, r types.Reservation) error {
@@ -74,7 +76,7 @@ func (k *Keeper) SetReservation(ctx context.Context, addr sdk.AccAddress, r type
 	n.ReservedSlots = n.ReservedSlots - old.Slots + r.Slots
 	n.ReservedPower = n.ReservedPower - old.Power + r.Power
 	n.ReservedStake = n.ReservedStake.Sub(old.Stake).Add(r.Stake)
-	r.Node = n.Address
+	r.Node, r.Jobs = n.Address, old.Jobs
 	if err := k.Reservations.Set(ctx, collections.Join(addr, r.Promise), r); err != nil {
 		return err
 	}
@@ -90,7 +92,8 @@ func (k *Keeper) Reservation(ctx context.Context, addr sdk.AccAddress, promise s
 	return r, err == nil, err
 }
 
-// Release ends a promise. A retiring node leaves with its last one.
+// Release ends a promise. Jobs that run out of it keep what they have until they
+// end. A retiring node leaves with its last one.
 func (k *Keeper) Release(ctx context.Context, addr sdk.AccAddress, promise string) error {
 	n, err := k.Node(ctx, addr)
 	if err != nil {

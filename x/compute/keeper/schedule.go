@@ -117,8 +117,11 @@ func (k *Keeper) placeOn(ctx context.Context, params types.Params, now int64, d 
 	if slices.Contains(tried, wanted) {
 		return placement{scanned: 1, reason: fmt.Sprintf("node %s was tried already", wanted)}, nil
 	}
-	failures := node.Failures(d)
-	if why := node.Unavailable(params, now); why != "" {
+	failures, unavailable := node.Failures(d), node.Unavailable
+	if d.Source != nil {
+		unavailable = node.Unusable
+	}
+	if why := unavailable(params, now); why != "" {
 		failures = append([]string{why}, failures...)
 	}
 	if len(failures) > 0 {
@@ -225,16 +228,22 @@ func demand(app types.App, req types.Requirements, maxSeconds uint64, maxPrice m
 
 // assign puts a job on a node: the slot and its power are reserved, the price is fixed, the
 // clock runs. The job is written by the caller.
-func (k *Keeper) assign(ctx context.Context, params types.Params, job *types.Job, p placement) error {
+func (k *Keeper) assign(ctx context.Context, params types.Params, job *types.Job, p placement, d types.Demand) error {
 	n := p.node
-	r := types.Reservation{Promise: types.JobPromise(job.Id), Slots: 1, Power: job.Requirements.MinSlotPower, Stake: math.ZeroInt()}
-	if err := k.addReservation(ctx, p.addr, &n, r); err != nil {
-		return err
+	if d.Source != nil {
+		if err := k.lend(ctx, p.addr, *d.Source, job.Id); err != nil {
+			return err
+		}
+	} else {
+		r := types.Reservation{Promise: types.JobPromise(job.Id), Slots: 1, Power: job.Requirements.MinSlotPower, Stake: math.ZeroInt()}
+		if err := k.addReservation(ctx, p.addr, &n, r); err != nil {
+			return err
+		}
+		if err := k.writeNode(ctx, params, p.addr, n, false); err != nil {
+			return err
+		}
 	}
-	if err := k.writeNode(ctx, params, p.addr, n, false); err != nil {
-		return err
-	}
-	job.Node, job.Operator, job.SlotHourPrice = n.Address, n.Operator, n.Offer.SlotHourPrice
+	job.Node, job.Operator, job.SlotHourPrice = n.Address, n.Operator, types.Uemc(d.PriceOn(n))
 	job.Status = types.JOB_STATUS_SCHEDULED
 	if err := k.setDeadline(ctx, job, params.AcknowledgeSeconds); err != nil {
 		return err

@@ -53,7 +53,7 @@ func (k *Keeper) Seize(ctx context.Context, addr sdk.AccAddress, promise string,
 		return none, err
 	}
 	err = emit(ctx, &types.EventStakeSeized{Node: n.Address, Promise: promise, To: to.String(), Amount: types.Uemc(paid).String(), Reason: reason})
-	if err == nil && !r.Binds() {
+	if err == nil && !r.Binds() && r.Jobs == 0 { // what jobs have comes back to it
 		err = k.Release(ctx, addr, promise)
 	}
 	if err != nil {

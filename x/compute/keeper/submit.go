@@ -11,20 +11,21 @@ import (
 	"github.com/edgematrix/emc/x/compute/types"
 )
 
-// SubmitJobFor is MsgSubmitJob with the money of another module's deal: the
-// maximum price comes out of payer, an address that the module derived, and
-// what the job does not cost goes back there. The module has made sure that the
-// customer may spend it, and learns from AfterJobClosed what became of it.
-func (k *Keeper) SubmitJobFor(ctx context.Context, m *types.MsgSubmitJob, payer sdk.AccAddress) (*types.MsgSubmitJobResponse, error) {
-	if payer.Empty() {
-		return nil, errorsmod.Wrap(types.ErrInvalidJob, "the payer is missing")
+// SubmitJobFor is MsgSubmitJob with what another module's deal says: the maximum
+// price comes out of its payer, and what the job does not cost goes back there;
+// the slot, at the deal's price, comes out of its source. The module has made
+// sure that the customer may use both, and learns from AfterJobClosed what became
+// of the job.
+func (k *Keeper) SubmitJobFor(ctx context.Context, m *types.MsgSubmitJob, deal types.Deal) (*types.MsgSubmitJobResponse, error) {
+	if err := deal.Validate(m.Node); err != nil {
+		return nil, err
 	}
-	return k.submit(ctx, m, payer)
+	return k.submit(ctx, m, deal)
 }
 
-// submit places a job and takes its maximum price from payer, or from its
-// customer when there is none.
-func (k *Keeper) submit(ctx context.Context, m *types.MsgSubmitJob, payer sdk.AccAddress) (*types.MsgSubmitJobResponse, error) {
+// submit places a job and takes its maximum price from the deal's payer, or from
+// its customer when there is none.
+func (k *Keeper) submit(ctx context.Context, m *types.MsgSubmitJob, deal types.Deal) (*types.MsgSubmitJobResponse, error) {
 	customer, err := address("customer", m.Customer, types.ErrInvalidJob)
 	if err != nil {
 		return nil, err
@@ -45,8 +46,13 @@ func (k *Keeper) submit(ctx context.Context, m *types.MsgSubmitJob, payer sdk.Ac
 		return nil, err
 	}
 	job := newJob(customer, m, app, seq, blockTime(ctx))
-	job.Payer = payer.String()
-	p, err := k.place(ctx, params, demand(app, job.Requirements, job.MaxSeconds, job.MaxPrice.Amount), job.WantedNode, nil)
+	job.Payer, job.Source = deal.Payer.String(), deal.Source
+	d := demand(app, job.Requirements, job.MaxSeconds, job.MaxPrice.Amount)
+	d.SlotHourPrice = deal.Price()
+	if d.Source, err = k.source(ctx, job); err != nil {
+		return nil, err
+	}
+	p, err := k.place(ctx, params, d, job.WantedNode, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -54,13 +60,13 @@ func (k *Keeper) submit(ctx context.Context, m *types.MsgSubmitJob, payer sdk.Ac
 		return nil, errorsmod.Wrap(types.ErrNoNodeFits, p.reason)
 	}
 	from := customer
-	if !payer.Empty() {
-		from = payer
+	if !deal.Payer.Empty() {
+		from = deal.Payer
 	}
 	if err := k.payInto(ctx, from, types.JobEscrow(job.Id), job.MaxPrice.Amount); err != nil {
 		return nil, errorsmod.Wrapf(err, "maximum price of %s", job.MaxPrice)
 	}
-	if err := k.assign(ctx, params, &job, p); err != nil {
+	if err := k.assign(ctx, params, &job, p, d); err != nil {
 		return nil, err
 	}
 	return &types.MsgSubmitJobResponse{Job: job.Id, Node: job.Node, SlotHourPrice: job.SlotHourPrice}, k.Jobs.Set(ctx, job.Id, job)

@@ -24,7 +24,9 @@ func (f *fixture) deal() sdk.AccAddress {
 
 func (f *fixture) submitFor(m *types.MsgSubmitJob, payer sdk.AccAddress) (*types.MsgSubmitJobResponse, error) {
 	f.t.Helper()
-	return atomically(f, func(ctx sdk.Context) (*types.MsgSubmitJobResponse, error) { return f.k.SubmitJobFor(ctx, m, payer) })
+	return atomically(f, func(ctx sdk.Context) (*types.MsgSubmitJobResponse, error) {
+		return f.k.SubmitJobFor(ctx, m, types.Deal{Payer: payer})
+	})
 }
 
 // Whichever way a job ends, its payer gets the rest, its customer nothing, and

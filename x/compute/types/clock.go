@@ -22,7 +22,7 @@ func (c Clock) Next(blockTime int64, grace uint64) Clock {
 		// Not renewed in the block in which it ends: however slow the network is,
 		// the agenda gets a turn after each grace.
 		if before >= c.GraceUntil {
-			c.GraceUntil = c.Now(blockTime) + int64(grace)
+			c.GraceFrom, c.GraceUntil = before, c.Now(blockTime)+int64(grace)
 		}
 	}
 	c.BlockTime = blockTime
@@ -51,6 +51,7 @@ func (c Clock) Node(n Node) Node {
 	n.SuspendedUntil = c.Outside(n.SuspendedUntil)
 	n.JailedUntil = c.Outside(n.JailedUntil)
 	n.Listing.WakeAt = c.Outside(n.Listing.WakeAt)
+	n.OutageSince = c.Outside(n.OutageSince)
 	return n
 }
 

@@ -1,6 +1,8 @@
 package types
 
 import (
+	"strings"
+
 	errorsmod "cosmossdk.io/errors"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -15,8 +17,8 @@ func (g GenesisState) Validate() error {
 	if err := g.Params.Validate(); err != nil {
 		return err
 	}
-	if g.Clock.Standstill < 0 || g.Clock.BlockTime < 0 || g.Clock.GraceUntil < 0 {
-		return errorsmod.Wrapf(ErrInvalidParams, "the clock has a negative time: %s", &g.Clock)
+	if err := g.Clock.validate(); err != nil {
+		return err
 	}
 	nodes := map[string]bool{}
 	for _, n := range g.Nodes {
@@ -25,6 +27,9 @@ func (g GenesisState) Validate() error {
 		}
 		if nodes[n.Address] {
 			return errorsmod.Wrapf(ErrInvalidNode, "node %s is there twice", n.Address)
+		}
+		if now := max(g.Clock.Now(g.Clock.BlockTime), 1); g.Clock.BlockTime != 0 && n.OutageSince > now {
+			return errorsmod.Wrapf(ErrInvalidNode, "node %s is out from %d on, the network's clock shows %d", n.Address, n.OutageSince, now)
 		}
 		nodes[n.Address] = true
 	}
@@ -102,6 +107,20 @@ func (g GenesisState) validateLedgers(nodes map[string]bool) error {
 	return nil
 }
 
+// validate checks that the clock's times are some, and that the network did not
+// stand still for longer than there was time.
+func (c Clock) validate() error {
+	for _, at := range []int64{c.BlockTime, c.Standstill, c.GraceUntil, c.GraceFrom} {
+		if at < 0 || at > MaxTime {
+			return errorsmod.Wrapf(ErrInvalidParams, "the clock has a time that is negative or beyond all bounds: %s", &c)
+		}
+	}
+	if c.Standstill > c.BlockTime {
+		return errorsmod.Wrapf(ErrInvalidParams, "the network stood still for longer than its clock has run: %s", &c)
+	}
+	return nil
+}
+
 func (n Node) validate() error {
 	for _, addr := range []string{n.Address, n.Operator} {
 		if _, err := sdk.AccAddressFromBech32(addr); err != nil {
@@ -113,6 +132,14 @@ func (n Node) validate() error {
 	}
 	if n.Stake.IsNil() || n.Stake.IsNegative() || n.Deposit.IsNil() || n.Deposit.IsNegative() || n.ReservedStake.IsNil() || n.ReservedStake.IsNegative() {
 		return errorsmod.Wrapf(ErrInvalidNode, "node %s has a missing or negative stake, deposit or reserved stake", n.Address)
+	}
+	for _, at := range []int64{n.ReportedAt, n.SuspendedUntil, n.JailedUntil, n.OutageSince} {
+		if at < 0 || at > MaxTime {
+			return errorsmod.Wrapf(ErrInvalidNode, "node %s has a time that is negative or beyond all bounds: %d", n.Address, at)
+		}
+	}
+	if n.OutageSeconds > MaxTime {
+		return errorsmod.Wrapf(ErrInvalidNode, "node %s was out for %d seconds", n.Address, n.OutageSeconds)
 	}
 	if err := ValidateEndpoints(n.Endpoints); err != nil {
 		return err
@@ -131,6 +158,8 @@ func (j Job) validate() error {
 		}
 	}
 	switch {
+	case strings.HasPrefix(j.Source, JobPromise("")) || (j.Source != "" && j.WantedNode != j.Node):
+		return errorsmod.Wrapf(ErrInvalidJob, "job %s cannot be out of promise %q", j.Id, j.Source)
 	case j.Id != JobID(customer, j.Sequence):
 		return errorsmod.Wrapf(ErrInvalidJob, "id %s does not follow from the customer and sequence %d", j.Id, j.Sequence)
 	case j.Status < JOB_STATUS_SCHEDULED || j.Status > JOB_STATUS_EXPIRED:

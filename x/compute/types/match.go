@@ -16,6 +16,18 @@ type Demand struct {
 	MaxSeconds   uint64
 	// MaxPrice in uemc; nil asks for any price.
 	MaxPrice *sdkmath.Int
+	// Source is the promise of the node out of which the job is to be served; nil is what is free.
+	Source *Reservation
+	// SlotHourPrice is agreed instead of the offer's; nil is the offer's.
+	SlotHourPrice *sdkmath.Int
+}
+
+// PriceOn is the slot-hour price of the demand on a node.
+func (d Demand) PriceOn(n Node) sdkmath.Int {
+	if d.SlotHourPrice != nil {
+		return *d.SlotHourPrice
+	}
+	return n.Offer.SlotHourPrice.Amount
 }
 
 // ByPower says that the price of power chooses among the nodes that fit, and
@@ -26,6 +38,15 @@ func (d Demand) ByPower() bool { return d.Requirements.MinSlotPower > 0 }
 // "". It is the one definition of "eligible": the price index holds exactly
 // the nodes for which it returns "".
 func (n Node) Unavailable(p Params, now int64) string {
+	why := n.Unusable(p, now)
+	if why == "" && n.FreeSlots() == 0 {
+		why = fmt.Sprintf("has no free slot: %d of %d are taken", n.ReservedSlots, n.Offer.Slots)
+	}
+	return why
+}
+
+// Unusable is Unavailable for who has a slot of the node already.
+func (n Node) Unusable(p Params, now int64) string {
 	switch {
 	case n.Role != ROLE_COMPUTING:
 		return "is not a computing node"
@@ -43,19 +64,37 @@ func (n Node) Unavailable(p Params, now int64) string {
 		return fmt.Sprintf("is suspended for another %d s after %d missed starts in a row", n.SuspendedUntil-now, n.MissedInRow)
 	case !n.Stake.IsPositive() && !n.Deposit.IsPositive():
 		return "has neither stake nor a registration deposit"
-	case n.FreeSlots() == 0:
-		return fmt.Sprintf("has no free slot: %d of %d are taken", n.ReservedSlots, n.Offer.Slots)
 	}
 	return ""
 }
 
-// NextWake is when Unavailable may change by time alone, in Unix seconds; 0
-// is never.
-func (n Node) NextWake(p Params, now int64) int64 {
-	online := n.OnlineUntil(p)
-	if now >= online {
+// powerFailure says in words what the node lacks of the power that a job asks
+// for, or "". A job out of a promise gets its share of that promise's power.
+func (n Node) powerFailure(d Demand) string {
+	want := d.Requirements.MinSlotPower
+	if d.Source != nil {
+		if share := d.Source.Share(); share < want {
+			return fmt.Sprintf("needs a slot with %s of proven power, a slot of %s has %s", power.Format(want), d.Source.Promise, power.Format(share))
+		}
+		return ""
+	}
+	if slot := n.SlotPower(); slot < want {
+		return fmt.Sprintf("needs a slot with %s of proven power, a slot has %s", power.Format(want), power.Format(slot))
+	}
+	if free := n.FreePower(); free < want {
+		return fmt.Sprintf("needs %s of proven power, %s of %s are not promised yet", power.Format(want), power.Format(free), power.Format(n.Power))
+	}
+	return ""
+}
+
+// NextWake is when Unavailable may change by time alone, or an outage begin, in
+// Unix seconds; 0 is never. It goes by reports, not by whether the node takes
+// work: one that is full, draining or jailed goes offline as others do.
+func (n Node) NextWake(p Params, c Clock, now int64) int64 {
+	if n.offline(p, c, now) {
 		return 0 // only a report can change anything
 	}
+	online := n.offlineFrom(p, c)
 	if now < n.SuspendedUntil && n.SuspendedUntil < online {
 		return n.SuspendedUntil
 	}
@@ -102,16 +141,16 @@ func (n Node) Failures(d Demand) []string {
 	} else if req.Egress && !offer.Egress {
 		fail("needs a way to the internet, the node gives none to jobs")
 	}
-	if slot, free := n.SlotPower(), n.FreePower(); slot < req.MinSlotPower {
-		fail("needs a slot with %s of proven power, a slot has %s", power.Format(req.MinSlotPower), power.Format(slot))
-	} else if free < req.MinSlotPower {
-		fail("needs %s of proven power, %s of %s are not promised yet", power.Format(req.MinSlotPower), power.Format(free), power.Format(n.Power))
+	if d.Source != nil && d.Source.Slots == 0 {
+		fail("has no slot left in %s: %d jobs have them", d.Source.Promise, d.Source.Jobs)
+	} else if why := n.powerFailure(d); why != "" {
+		out = append(out, why)
 	}
 	if !req.MinStake.IsNil() && n.Stake.LT(req.MinStake) {
 		fail("needs %s%s of stake, the node has %s%s", req.MinStake, Denom, n.Stake, Denom)
 	}
 	if d.MaxPrice != nil {
-		if quote := Quote(offer.SlotHourPrice.Amount, d.MaxSeconds); quote.GT(*d.MaxPrice) {
+		if quote := Quote(d.PriceOn(n), d.MaxSeconds); quote.GT(*d.MaxPrice) {
 			fail("costs %s%s for %d s, the maximum price is %s%s", quote, Denom, d.MaxSeconds, d.MaxPrice, Denom)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cosmos/cosmos-sdk/crypto/keys/secp256k1"
 
+	computetypes "github.com/edgematrix/emc/x/compute/types"
 	"github.com/edgematrix/emc/x/market/types"
 )
 
@@ -210,7 +211,7 @@ func (s msgServer) SubmitSessionJob(ctx context.Context, m *types.MsgSubmitSessi
 	if free := session.Free(); price.GT(free) {
 		return nil, errorsmod.Wrapf(types.ErrNotFree, "%s of session %s are free, the job may cost %s; top up by the difference", types.Uemc(free), m.Session, m.MaxPrice)
 	}
-	job, err := s.compute.SubmitJobFor(ctx, m.Job(), types.SessionEscrow(session.Id))
+	job, err := s.compute.SubmitJobFor(ctx, m.Job(), computetypes.Deal{Payer: types.SessionEscrow(session.Id)})
 	if err != nil {
 		return nil, err
 	}

@@ -20,8 +20,8 @@ type ComputeKeeper interface {
 	// Seize pays up to amount of the stake behind a promise to somebody, and returns what it paid.
 	Seize(ctx context.Context, node sdk.AccAddress, promise string, amount math.Int, to sdk.AccAddress, reason string) (math.Int, error)
 	Jail(ctx context.Context, addr sdk.AccAddress, until int64, reason string) error
-	// SubmitJobFor submits a job that payer pays for, and gets the refunds of.
-	SubmitJobFor(ctx context.Context, m *computetypes.MsgSubmitJob, payer sdk.AccAddress) (*computetypes.MsgSubmitJobResponse, error)
+	// SubmitJobFor submits a job that the deal's payer pays for, and gets the refunds of.
+	SubmitJobFor(ctx context.Context, m *computetypes.MsgSubmitJob, deal computetypes.Deal) (*computetypes.MsgSubmitJobResponse, error)
 	// NetworkClock counts what ends by itself: block time less standstills.
 	NetworkClock(ctx context.Context) (computetypes.Clock, error)
 }
