@@ -26,7 +26,8 @@ type Info struct {
 	KeyID     uint32
 	ExpiresAt time.Time // in block time
 	Routers   []Router
-	Free      uint64 // what pays for vouchers without a router, uemc
+	Free      uint64          // what pays for vouchers without a router, uemc
+	Node      receipt.Address // the only one that the session pays; zero: any
 }
 
 // Router is a router that may co-sign a session's vouchers.
@@ -43,6 +44,14 @@ func (i Info) Router(address receipt.Address) (Router, bool) {
 		}
 	}
 	return Router{}, false
+}
+
+// allows refuses a node that the session is not for: the chain would pay it nothing, whoever signs.
+func (i Info) allows(node receipt.Address) error {
+	if !i.Node.IsZero() && i.Node != node {
+		return wrap(ErrLane, "session %s pays node %s alone, not %s; use another session", i.ID, i.Node, node)
+	}
+	return nil
 }
 
 // usable refuses a session that is not open, or ends within margin.

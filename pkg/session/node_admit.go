@@ -76,6 +76,9 @@ func (n *Node) verify(ctx context.Context, r receipt.Request) (Info, error) {
 	if err != nil {
 		return info, err
 	}
+	if err := info.allows(r.Node); err != nil {
+		return info, err
+	}
 	if r.KeyID != info.KeyID {
 		return info, wrap(ErrKey, "the session's key is number %d, got %d", info.KeyID, r.KeyID)
 	}

@@ -48,6 +48,9 @@ func (n *Node) Take(ctx context.Context, v receipt.Voucher) error {
 // worth is what backs a lane's vouchers: the router's cover, or what is free in the deposit.
 func (n *Node) worth(ctx context.Context, v receipt.Voucher) (Info, uint64, error) {
 	info, err := n.cfg.Chain.Session(ctx, v.Session)
+	if err == nil {
+		err = info.allows(v.Node)
+	}
 	switch {
 	case err != nil:
 		return info, 0, err

@@ -19,6 +19,8 @@ func TestTake(t *testing.T) {
 		"error - another node's":       {func(_ *scene, v *receipt.Voucher) { v.Node = nodeKeys[1].public.Address() }, session.ErrLane},
 		"error - a router not bound":   {func(_ *scene, v *receipt.Voucher) { v.Router = receipt.Address{1} }, session.ErrLane},
 		"error - no router":            {func(_ *scene, v *receipt.Voucher) { v.Router = receipt.Address{} }, session.ErrLane},
+		"success - for this node":      {func(s *scene, _ *receipt.Voucher) { s.chain.Bind(sessionID, nodeKeys[0].public.Address()) }, nil},
+		"error - for another node":     {func(s *scene, _ *receipt.Voucher) { s.chain.Bind(sessionID, nodeKeys[1].public.Address()) }, session.ErrLane},
 		"error - another key":          {func(_ *scene, v *receipt.Voucher) { v.KeyID = 2 }, session.ErrKey},
 		"error - more receipts":        {func(_ *scene, v *receipt.Voucher) { v.Count++ }, session.ErrRoot},
 		"error - another tree":         {func(_ *scene, v *receipt.Voucher) { v.Root[0] ^= 1 }, session.ErrRoot},

@@ -24,6 +24,8 @@ func TestAdmit(t *testing.T) {
 		"error - a router not bound":   {change: func(r *receipt.Request) { r.Router = receipt.Address{1} }, is: session.ErrLane},
 		"error - no router":            {change: func(r *receipt.Request) { r.Router = receipt.Address{} }, is: session.ErrLane},
 		"error - unknown session":      {change: func(r *receipt.Request) { r.Session[0] ^= 1 }, is: session.ErrSession},
+		"success - for this node":      {before: func(s *scene) { s.chain.Bind(sessionID, nodeKeys[0].public.Address()) }},
+		"error - for another node":     {before: func(s *scene) { s.chain.Bind(sessionID, nodeKeys[1].public.Address()) }, is: session.ErrLane},
 		"error - a replaced key":       {before: func(s *scene) { s.chain.Rotate(sessionID, otherKey.public) }, is: session.ErrKey},
 		"error - a future key":         {change: func(r *receipt.Request) { r.KeyID = 2 }, is: session.ErrKey},
 		"error - closing":              {before: func(s *scene) { s.chain.Close(sessionID) }, is: session.ErrSession},

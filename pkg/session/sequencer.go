@@ -64,6 +64,9 @@ func (s *Sequencer) Cosign(ctx context.Context, v receipt.Voucher) (receipt.Sign
 	if err != nil {
 		return receipt.Signature{}, err
 	}
+	if err := info.allows(v.Node); err != nil {
+		return receipt.Signature{}, err
+	}
 	if v.KeyID != info.KeyID {
 		return receipt.Signature{}, wrap(ErrKey, "the session's key is number %d, got %d", info.KeyID, v.KeyID)
 	}

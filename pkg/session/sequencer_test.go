@@ -79,6 +79,7 @@ func TestSequencerRefuses(t *testing.T) {
 		is     error
 	}{
 		"another router's":     {change: func(v *receipt.Voucher) { v.Router = routerKeys[1].public.Address() }, is: session.ErrLane},
+		"for another node":     {before: func(s *scene) { s.chain.Bind(sessionID, nodeKeys[1].public.Address()) }, is: session.ErrLane},
 		"unknown session":      {change: func(v *receipt.Voucher) { v.Session[0] ^= 1 }, is: session.ErrSession},
 		"a replaced key":       {before: func(s *scene) { s.chain.Rotate(sessionID, otherKey.public) }, is: session.ErrKey},
 		"a wrong signature":    {change: func(v *receipt.Voucher) { v.KeySignature[5] ^= 1 }, is: receipt.ErrSessionSignature},
@@ -99,6 +100,18 @@ func TestSequencerRefuses(t *testing.T) {
 			require.ErrorIs(t, err, row.is)
 		})
 	}
+}
+
+func TestSequencerSignsForTheSessionsNode(t *testing.T) {
+	s := newScene(t)
+	s.chain.Bind(sessionID, nodeKeys[1].public.Address())
+	_, err := s.router.Cosign(s.ctx, s.voucher(0, 100, 0))
+	require.ErrorContains(t, err, nodeKeys[1].public.Address().String()+" alone")
+	sum, err := s.router.Cosigned(sessionID)
+	require.NoError(t, err)
+	require.Zero(t, sum, "what is refused takes no part of the allotment")
+	_, err = s.router.Cosign(s.ctx, s.voucher(1, allotment, 0))
+	require.NoError(t, err)
 }
 
 func TestClosingIsNeverForgotten(t *testing.T) {

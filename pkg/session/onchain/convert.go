@@ -21,9 +21,13 @@ func Info(s types.Session) (session.Info, error) {
 	if err != nil {
 		return session.Info{}, fmt.Errorf("session %s: %w", s.Id, err)
 	}
+	node, err := receipt.ParseAddress(s.Node)
+	if err != nil {
+		return session.Info{}, fmt.Errorf("session %s, its node: %w", s.Id, err)
+	}
 	info := session.Info{
 		ID: id, Open: s.Status == types.SESSION_STATUS_OPEN, Pays: s.Status != types.SESSION_STATUS_SETTLED,
-		Key: key, KeyID: s.KeyId, ExpiresAt: time.Unix(s.ExpiresAt, 0), Free: number(s.Free()),
+		Key: key, KeyID: s.KeyId, ExpiresAt: time.Unix(s.ExpiresAt, 0), Free: number(s.Free()), Node: node,
 	}
 	for _, r := range s.Routers {
 		key, err := receipt.ParsePublicKey(r.Pubkey)
@@ -62,7 +66,7 @@ func outcome(r types.Redemption) session.Outcome {
 	switch r.Code {
 	case types.ErrStale.ABCICode():
 		return session.Stale
-	case types.ErrWrongStatus.ABCICode(), types.ErrSessionNotFound.ABCICode():
+	case types.ErrWrongStatus.ABCICode(), types.ErrSessionNotFound.ABCICode(), types.ErrOtherNode.ABCICode():
 		return session.Void
 	}
 	return session.Refused

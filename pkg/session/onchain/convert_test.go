@@ -7,6 +7,8 @@ import (
 
 	"cosmossdk.io/math"
 
+	"github.com/cosmos/cosmos-sdk/crypto/keys/secp256k1"
+
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
 	"github.com/edgematrix/emc/x/market/types"
@@ -26,8 +28,10 @@ func TestOutcomes(t *testing.T) {
 		answer(types.ModuleName, types.ErrNothingLeft.ABCICode()),
 		answer(types.ModuleName, types.ErrSignature.ABCICode()),
 		answer("sdk", types.ErrWrongStatus.ABCICode()),
+		answer(types.ModuleName, types.ErrOtherNode.ABCICode()),
+		answer("sdk", types.ErrOtherNode.ABCICode()),
 	})
-	want := []session.Outcome{session.Redeemed, session.Stale, session.Void, session.Void, session.Refused, session.Refused, session.Refused}
+	want := []session.Outcome{session.Redeemed, session.Stale, session.Void, session.Void, session.Refused, session.Refused, session.Refused, session.Void, session.Refused}
 	for i, a := range got {
 		require.Equal(t, want[i], a.Outcome, "answer %d", i)
 	}
@@ -48,4 +52,23 @@ func TestInfoRefusesWhatIsNoSession(t *testing.T) {
 		_, err := Info(s)
 		require.Error(t, err, name)
 	}
+}
+
+// A session of one node is that node's alone for the parties, too.
+func TestInfoOfOneNode(t *testing.T) {
+	s := types.Session{
+		Id: receipt.SessionID{1}.String(), Key: secp256k1.GenPrivKeyFromSecret([]byte("session")).PubKey().Bytes(),
+		Deposit: math.ZeroInt(), Direct: math.ZeroInt(), Held: math.ZeroInt(), Jobs: math.ZeroInt(),
+	}
+	info, err := Info(s)
+	require.NoError(t, err)
+	require.True(t, info.Node.IsZero())
+	node := receipt.Address{7}
+	s.Node = node.String()
+	info, err = Info(s)
+	require.NoError(t, err)
+	require.Equal(t, node, info.Node)
+	s.Node = "emc1"
+	_, err = Info(s)
+	require.ErrorContains(t, err, "its node")
 }

@@ -55,6 +55,7 @@ type fixture struct {
 	compute   *computekeeper.Keeper
 	nodes     computetypes.MsgServer
 	bank      bankkeeper.BaseKeeper
+	accounts  authkeeper.AccountKeeper
 	hooks     *recordingHooks
 	authority string
 	supply    math.Int
@@ -83,7 +84,7 @@ func newFixture(t *testing.T) *fixture {
 	require.NoError(t, k.InitGenesis(ctx, types.DefaultGenesis()))
 	return &fixture{
 		t: t, ctx: ctx, k: k, msg: keeper.NewMsgServer(k), query: keeper.NewQueryServer(k), compute: c, nodes: computekeeper.NewMsgServer(c),
-		bank: bankKeeper, hooks: hooks, authority: authority, supply: math.ZeroInt(),
+		bank: bankKeeper, accounts: accounts, hooks: hooks, authority: authority, supply: math.ZeroInt(),
 	}
 }
 
@@ -121,7 +122,25 @@ func (p pool) FundCommunityPool(ctx context.Context, amount sdk.Coins, sender sd
 type recordingHooks struct {
 	overIssued []uint64
 	receipts   []uint64
+	settled    []types.Session
+	closed     []closedJob
 	fail       error
+}
+
+// closedJob is what a hook was told of a job.
+type closedJob struct {
+	session types.Session
+	job     computetypes.Job
+}
+
+func (h *recordingHooks) AfterSessionSettled(_ context.Context, s types.Session) error {
+	h.settled = append(h.settled, s)
+	return h.fail
+}
+
+func (h *recordingHooks) AfterSessionJobClosed(_ context.Context, s types.Session, job computetypes.Job) error {
+	h.closed = append(h.closed, closedJob{s, job})
+	return h.fail
 }
 
 func (h *recordingHooks) AfterReceiptRecorded(_ context.Context, e types.Evidence) error {

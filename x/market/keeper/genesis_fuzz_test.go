@@ -32,12 +32,20 @@ func fuzzGenesis() *types.GenesisState {
 			Deposit:     nothing, Direct: nothing, Held: nothing, Jobs: nothing, Refunded: nothing, Fees: nothing,
 			OpenedAt: startTime, ExpiresAt: startTime + 60, Deadline: startTime + 60, Reason: "r",
 		}
+		if status == types.SESSION_STATUS_LAST {
+			price := coin(5)
+			s.Funder, s.Source, s.SlotHourPrice, s.Node = sdk.AccAddress(bytes.Repeat([]byte{6}, 32)).String(), "socket/7", &price, node.String()
+		}
 		g.Sessions = append(g.Sessions, s)
 		g.Lanes = append(g.Lanes, types.Lane{Session: s.Id, Router: router.String(), Node: node.String(), Root: empty[:], OverIssued: 3})
 		g.Evidence = append(g.Evidence, types.Evidence{Session: s.Id, Router: router.String(), Node: node.String(), Sequence: 4, Receipt: []byte{1}, RecordedBy: owner.String()})
 	}
 	g.Sequences = []types.SessionSequence{{Owner: owner.String(), Next: 9}}
-	g.Jobs = []types.SessionJob{{Job: strings.Repeat("ab", 16), Session: g.Sessions[0].Id, Owner: owner.String(), Held: coin(0)}}
+	last := g.Sessions[2]
+	g.Jobs = []types.SessionJob{
+		{Job: strings.Repeat("ab", 16), Session: g.Sessions[0].Id, Owner: owner.String(), Held: coin(0)},
+		{Job: strings.Repeat("cd", 16), Session: last.Id, Owner: owner.String(), Held: coin(0), Funder: last.Funder, Source: last.Source},
+	}
 	return g
 }
 
@@ -55,6 +63,8 @@ func FuzzGenesis(f *testing.F) {
 		{`"key_id":2`, `"key_id":3`}, {`"deposit":"0"`, `"deposit":"-1"`}, {`"deposit":"0"`, `"deposit":"99999999999999999999"`}, {`"fees":"0"`, `"fees":""`},
 		{`"sequence":"4"`, `"sequence":"18446744073709551615"`}, {`"over_issued":"3"`, `"over_issued":"18446744073709551615"`}, {`"router":"`, `"router":"x`},
 		{`"amount":"0","count"`, `"amount":"5","count"`}, {`"owner":"`, `"owner":" `}, {`"held":{"denom":"uemc","amount":"0"}`, `"held":{"denom":"uemc","amount":"7"}`},
+		{`"funder":"emc`, `"funder":"emx`}, {`"source":"socket/7"`, `"source":""`}, {`"slot_hour_price":{"denom":"uemc","amount":"5"}`, `"slot_hour_price":null`},
+		{`"slot_hour_price":{"denom":"uemc","amount":"5"}`, `"slot_hour_price":{}`}, {`"slot_hour_price":null`, `"slot_hour_price":{"denom":"uemc","amount":"5"}`},
 	} {
 		if !strings.Contains(whole, cut[0]) {
 			f.Fatalf("the genesis has no %s:\n%s", cut[0], whole)

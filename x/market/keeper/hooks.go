@@ -6,8 +6,6 @@ import (
 
 	"cosmossdk.io/collections"
 
-	sdk "github.com/cosmos/cosmos-sdk/types"
-
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 	"github.com/edgematrix/emc/x/market/types"
 )
@@ -23,7 +21,7 @@ func (k *Keeper) Hooks() computetypes.ComputeHooks { return hooks{Keeper: k} }
 
 // AfterJobClosed counts what a job cost, if a session paid for it. What it did
 // not cost is in the session's escrow again; if the session is settled, it goes
-// on to the owner.
+// on to the owner or the funder.
 func (h hooks) AfterJobClosed(ctx context.Context, job computetypes.Job) error {
 	if job.Payer == "" {
 		return nil
@@ -40,34 +38,28 @@ func (h hooks) AfterJobClosed(ctx context.Context, job computetypes.Job) error {
 	}
 	session, err := h.Sessions.Get(ctx, paid.Session)
 	known := err == nil
-	if err != nil && !errors.Is(err, collections.ErrNotFound) {
+	switch {
+	case errors.Is(err, collections.ErrNotFound):
+		session = forgotten(paid)
+	case err != nil:
 		return err
 	}
-	if !known || session.Status == types.SESSION_STATUS_SETTLED {
-		if err := h.forward(ctx, paid, job.Refunded); err != nil {
+	if session.Status == types.SESSION_STATUS_SETTLED {
+		if err := h.giveBack(ctx, session.Id, session.Owner, session.Funder, job.Refunded.Amount); err != nil {
 			return err
 		}
-		session.Refunded = orZero(session.Refunded).Add(job.Refunded.Amount)
+		session.Refunded = session.Refunded.Add(job.Refunded.Amount)
 	}
+	session.Held = session.Held.Sub(paid.Held.Amount)
+	session.Jobs = session.Jobs.Add(job.Paid.Amount)
 	if known {
-		session.Held = session.Held.Sub(paid.Held.Amount)
-		session.Jobs = session.Jobs.Add(job.Paid.Amount)
 		if err := h.setSession(ctx, session, session.Deadline); err != nil {
 			return err
 		}
 	}
-	return emit(ctx, &types.EventSessionJobClosed{Session: paid.Session, Job: job.Id, Paid: job.Paid.String(), Refunded: job.Refunded.String()})
-}
-
-// forward sends a late refund on to the session's owner.
-func (h hooks) forward(ctx context.Context, paid types.SessionJob, refund sdk.Coin) error {
-	owner, err := types.Address("owner", paid.Owner, types.ErrInvalidSession)
-	if err != nil {
+	closed := &types.EventSessionJobClosed{Session: session.Id, Job: job.Id, Paid: job.Paid.String(), Refunded: job.Refunded.String()}
+	if err := emit(ctx, closed); err != nil {
 		return err
 	}
-	escrow := types.SessionEscrow(paid.Session)
-	if err := h.pay(ctx, escrow, owner, refund.Amount); err != nil {
-		return err
-	}
-	return h.sweep(ctx, escrow)
+	return h.hooks.AfterSessionJobClosed(ctx, session, job)
 }

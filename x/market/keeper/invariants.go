@@ -67,13 +67,21 @@ func (k *Keeper) checkSessions(ctx context.Context) error {
 	return count(ctx, k.SessionsByRouter, bound, "entries of sessions by router")
 }
 
-// checkLanes: what the lanes of a session paid is what the session counts.
+// checkLanes: what the lanes of a session paid is what the session counts, and
+// a session of one node has no other's lanes.
 func (k *Keeper) checkLanes(ctx context.Context) error {
 	type account struct{ session, router string }
 	sums := map[account]math.Int{}
 	err := k.Lanes.Walk(ctx, nil, func(_ laneKey, l types.Lane) (bool, error) {
 		if l.FromCover > l.Amount {
 			return true, fmt.Errorf("lane %s/%s/%s: %d of %d from cover", l.Session, l.Router, l.Node, l.FromCover, l.Amount)
+		}
+		s, err := k.Sessions.Get(ctx, l.Session)
+		if err == nil {
+			err = s.CheckNode(l.Node)
+		}
+		if err != nil {
+			return true, fmt.Errorf("lane %s/%s/%s: %w", l.Session, l.Router, l.Node, err)
 		}
 		at := account{l.Session, l.Router}
 		sums[at] = orZero(sums[at]).Add(uint64Int(l.Amount - l.FromCover))
@@ -98,10 +106,18 @@ func (k *Keeper) checkLanes(ctx context.Context) error {
 	})
 }
 
-// checkJobs: what a session holds for jobs is the sum over its live ones.
+// checkJobs: what a session holds for jobs is the sum over its live ones, and
+// they know to whom a late refund goes.
 func (k *Keeper) checkJobs(ctx context.Context) error {
 	held := map[string]math.Int{}
 	err := k.SessionJobs.Walk(ctx, nil, func(_ string, j types.SessionJob) (bool, error) {
+		s, err := k.Sessions.Get(ctx, j.Session)
+		if err == nil && (j.Owner != s.Owner || j.Funder != s.Funder || j.Source != s.Source) {
+			return true, fmt.Errorf("job %s would refund owner %s or funder %q, its session %s owner %s or funder %q", j.Job, j.Owner, j.Funder, s.Id, s.Owner, s.Funder)
+		}
+		if err != nil && !errors.Is(err, collections.ErrNotFound) {
+			return true, err
+		}
 		held[j.Session] = orZero(held[j.Session]).Add(j.Held.Amount)
 		return false, nil
 	})

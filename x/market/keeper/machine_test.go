@@ -23,6 +23,7 @@ func TestRandomLife(t *testing.T) {
 		s := newScene(newFixture(t))
 		s.app(s.mining)
 		sessions := []string{s.session}
+		funder, funded, spent := s.funder("socket", funds), map[string]bool{}, int64(0)
 		var jobs []string
 		nodes := []sdk.AccAddress{s.node, s.other, s.account("stranger", 0)}
 		routers := []sdk.AccAddress{s.router, s.router2}
@@ -64,6 +65,24 @@ func TestRandomLife(t *testing.T) {
 					sessions = append(sessions, res.Session)
 				}
 			},
+			"open funded": func(*rapid.T) {
+				m := s.opening(types.Allotment{Router: rapid.SampledFrom(routers).Draw(r, "router").String(), Amount: coin(amount(deposit))})
+				m.Deposit, m.Seconds = coin(amount(deposit)), uint64(amount(10_000))
+				id, err := s.openFunded(s.funding(funder, rapid.SampledFrom(nodes[:2]).Draw(r, "node")), m)
+				mark("open funded", err)
+				if err == nil {
+					sessions, funded[id] = append(sessions, id), true
+				}
+			},
+			"close for": func(*rapid.T) {
+				one()
+				mark("close for", s.closeFor(s.session))
+			},
+			"allot": func(*rapid.T) {
+				one()
+				_, err := s.topUp(0, 0, types.Allotment{Router: rapid.SampledFrom(routers).Draw(r, "router").String(), Amount: coin(amount(2_000_000))})
+				mark("allot", err)
+			},
 			"top up": func(*rapid.T) {
 				one()
 				router := rapid.SampledFrom(routers).Draw(r, "router")
@@ -92,7 +111,12 @@ func TestRandomLife(t *testing.T) {
 					list[i] = voucher()
 				}
 				for i, answer := range s.redeem(list...) {
+					if funded[list[i].Session] {
+						spent += int64(answer.Paid - answer.FromCover)
+					}
 					switch {
+					case answer.Code == types.ErrOtherNode.ABCICode():
+						reached["another node"]++
 					case answer.Code != 0:
 						require.Zero(t, answer.Paid)
 						reached["refused"]++
@@ -168,8 +192,9 @@ func TestRandomLife(t *testing.T) {
 				reached[types.StatusWord(q.Session.Status)]++
 			}
 		}
+		s.comesBack(funder, funded, spent)
 	})
-	for _, what := range []string{"open", "top up", "rotate", "close", "redeemed", "refused", "cover", "set cover", "collect", "job", "job cancelled", "closing", "last", "settled"} {
+	for _, what := range []string{"open", "open funded", "close for", "another node", "allot", "top up", "rotate", "close", "redeemed", "refused", "cover", "set cover", "collect", "job", "job cancelled", "closing", "last", "settled"} {
 		if reached[what] == 0 {
 			t.Errorf("no life reached %q: the test shows less than it says (%v)", what, reached)
 		}

@@ -10,55 +10,72 @@ import (
 
 	"github.com/cosmos/cosmos-sdk/crypto/keys/secp256k1"
 
-	computetypes "github.com/edgematrix/emc/x/compute/types"
 	"github.com/edgematrix/emc/x/market/types"
 )
 
 // OpenSession implements types.MsgServer.
 func (s msgServer) OpenSession(ctx context.Context, m *types.MsgOpenSession) (*types.MsgOpenSessionResponse, error) {
+	id, expires, err := s.open(ctx, nil, m)
+	if err != nil {
+		return nil, err
+	}
+	return &types.MsgOpenSessionResponse{Session: id, ExpiresAt: expires}, nil
+}
+
+// open opens a session with its owner's money, or with that of its funding,
+// which is valid. It returns the id, and the expiry in block time.
+func (k *Keeper) open(ctx context.Context, f *types.Funding, m *types.MsgOpenSession) (string, int64, error) {
 	owner, err := types.Address("owner", m.Owner, types.ErrInvalidSession)
 	if err != nil {
-		return nil, err
+		return "", 0, err
 	}
-	params, err := s.Params.Get(ctx)
+	params, err := k.Params.Get(ctx)
 	if err != nil {
-		return nil, err
+		return "", 0, err
+	}
+	if f != nil {
+		params.MinDeposit.Amount = zero() // what a session's state costs is the funding module's concern
 	}
 	if err := m.Validate(params); err != nil {
-		return nil, err
+		return "", 0, err
 	}
-	seq, err := s.takeSequence(ctx, owner)
+	seq, err := k.takeSequence(ctx, owner)
 	if err != nil {
-		return nil, err
+		return "", 0, err
 	}
 	session := types.Session{
 		Id: types.SessionID(owner, seq), Owner: m.Owner, Sequence: seq, Status: types.SESSION_STATUS_OPEN, Key: m.Key, KeyId: 1,
 		Deposit: m.Deposit.Amount, Direct: zero(), Held: zero(), Jobs: zero(), Refunded: zero(), Fees: zero(), OpenedAt: blockTime(ctx),
 	}
-	if err := s.allot(ctx, &session, m.Allotments); err != nil {
-		return nil, err
+	if f != nil {
+		f.Bind(&session)
 	}
-	now, err := s.now(ctx)
+	if err := k.allot(ctx, &session, m.Allotments); err != nil {
+		return "", 0, err
+	}
+	now, err := k.now(ctx)
 	if err != nil {
-		return nil, err
+		return "", 0, err
 	}
 	session.ExpiresAt = now + int64(m.Seconds)
-	if err := s.payInto(ctx, owner, types.SessionEscrow(session.Id), m.Deposit.Amount); err != nil {
-		return nil, errorsmod.Wrapf(err, "deposit of %s", m.Deposit)
+	if err := k.payInto(ctx, payerOf(owner, f), types.SessionEscrow(session.Id), m.Deposit.Amount); err != nil {
+		return "", 0, errorsmod.Wrapf(err, "deposit of %s", m.Deposit)
 	}
-	if err := s.setSession(ctx, session, session.ExpiresAt); err != nil {
-		return nil, err
+	if err := k.setSession(ctx, session, session.ExpiresAt); err != nil {
+		return "", 0, err
 	}
-	expires, err := s.outside(ctx, session.ExpiresAt)
+	expires, err := k.outside(ctx, session.ExpiresAt)
 	if err != nil {
-		return nil, err
+		return "", 0, err
 	}
 	routers := make([]string, len(session.Routers))
 	for i, r := range session.Routers {
 		routers[i] = r.Router
 	}
-	return &types.MsgOpenSessionResponse{Session: session.Id, ExpiresAt: expires},
-		emit(ctx, &types.EventSessionOpened{Session: session.Id, Owner: m.Owner, Deposit: m.Deposit.String(), Routers: routers, ExpiresAt: expires})
+	return session.Id, expires, emit(ctx, &types.EventSessionOpened{
+		Session: session.Id, Owner: m.Owner, Deposit: m.Deposit.String(), Routers: routers, ExpiresAt: expires,
+		Funder: session.Funder, Source: session.Source, Node: session.Node,
+	})
 }
 
 // TopUpSession implements types.MsgServer.
@@ -77,6 +94,10 @@ func (s msgServer) TopUpSession(ctx context.Context, m *types.MsgTopUpSession) (
 	session, err := s.ownSession(ctx, m.Session, m.Owner)
 	if err != nil {
 		return nil, err
+	}
+	// Money of the owner's would end as the funder's, and the funder has promised the node's time up to the expiry only.
+	if session.Funded() && (m.Amount.IsPositive() || m.Seconds > 0) {
+		return nil, errorsmod.Wrapf(types.ErrFunded, "session %s is paid by %s: what is free in it may be allotted, money and time are not added", m.Session, session.Source)
 	}
 	session.Deposit = session.Deposit.Add(m.Amount.Amount)
 	if session.Deposit.GT(maxDeposit) {
@@ -207,11 +228,14 @@ func (s msgServer) SubmitSessionJob(ctx context.Context, m *types.MsgSubmitSessi
 	if err := checkOpen(session); err != nil {
 		return nil, err
 	}
+	if m, err = orderOf(session, m); err != nil {
+		return nil, err
+	}
 	price := m.MaxPrice.Amount
 	if free := session.Free(); price.GT(free) {
 		return nil, errorsmod.Wrapf(types.ErrNotFree, "%s of session %s are free, the job may cost %s; top up by the difference", types.Uemc(free), m.Session, m.MaxPrice)
 	}
-	job, err := s.compute.SubmitJobFor(ctx, m.Job(), computetypes.Deal{Payer: types.SessionEscrow(session.Id)})
+	job, err := s.compute.SubmitJobFor(ctx, m.Job(), dealOf(session))
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +243,9 @@ func (s msgServer) SubmitSessionJob(ctx context.Context, m *types.MsgSubmitSessi
 	if err := s.setSession(ctx, session, session.Deadline); err != nil {
 		return nil, err
 	}
-	if err := s.SessionJobs.Set(ctx, job.Job, types.SessionJob{Job: job.Job, Session: session.Id, Owner: session.Owner, Held: m.MaxPrice}); err != nil {
+	if err := s.SessionJobs.Set(ctx, job.Job, types.SessionJob{
+		Job: job.Job, Session: session.Id, Owner: session.Owner, Held: m.MaxPrice, Funder: session.Funder, Source: session.Source,
+	}); err != nil {
 		return nil, err
 	}
 	return &types.MsgSubmitSessionJobResponse{Job: job.Job, Node: job.Node, SlotHourPrice: job.SlotHourPrice},

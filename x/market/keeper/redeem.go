@@ -55,6 +55,9 @@ func (k *Keeper) deal(ctx context.Context, v receipt.Voucher) (*deal, error) {
 	if d.session, err = k.Session(ctx, v.Session.String()); err != nil {
 		return nil, err
 	}
+	if err := d.session.CheckNode(v.Node.String()); err != nil {
+		return nil, err
+	}
 	status := d.session.Status
 	if v.Routed() {
 		d.routerAddr = v.Router[:]

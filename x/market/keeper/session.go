@@ -165,13 +165,8 @@ func (k *Keeper) timeOut(ctx context.Context, params types.Params, id string) (i
 	}
 }
 
-// settle pays the routers what they earned, and the rest to the owner.
+// settle pays the routers what they earned, and the rest to the owner or the funder.
 func (k *Keeper) settle(ctx context.Context, params types.Params, s types.Session) error {
-	owner, err := types.Address("owner", s.Owner, types.ErrInvalidSession)
-	if err != nil {
-		return err
-	}
-	escrow := types.SessionEscrow(s.Id)
 	for i := range s.Routers {
 		if _, err := k.collect(ctx, &s, &s.Routers[i]); err != nil {
 			return err
@@ -188,17 +183,22 @@ func (k *Keeper) settle(ctx context.Context, params types.Params, s types.Sessio
 		return err
 	}
 	rest := s.Left()
-	if err := k.pay(ctx, escrow, owner, rest); err != nil {
-		return err
-	}
-	if err := k.sweep(ctx, escrow); err != nil {
+	if err := k.giveBack(ctx, s.Id, s.Owner, s.Funder, rest); err != nil {
 		return err
 	}
 	s.Refunded, s.SettledAt = s.Refunded.Add(rest), blockTime(ctx)
 	if _, err := k.advance(ctx, s, types.SESSION_STATUS_SETTLED, params.RetentionSeconds); err != nil {
 		return err
 	}
-	return emit(ctx, &types.EventSessionSettled{Session: s.Id, Owner: s.Owner, Refunded: types.Uemc(rest).String()})
+	settled := &types.EventSessionSettled{Session: s.Id, Owner: s.Owner, Refunded: types.Uemc(rest).String(), Funder: s.Funder}
+	if err := emit(ctx, settled); err != nil {
+		return err
+	}
+	s, err := k.Sessions.Get(ctx, s.Id)
+	if err != nil {
+		return err
+	}
+	return k.hooks.AfterSessionSettled(ctx, s)
 }
 
 // forgetAtOnce bounds the records that one turn of the agenda removes: whoever

@@ -65,13 +65,17 @@ func (s scene) allotments(of types.Session, amount math.Int) []types.Allotment {
 	return out
 }
 
-// topUpSession adds money, allotments and time.
+// topUpSession adds money, allotments and time. A session with a funder takes neither money nor time.
 func topUpSession(k *keeper.Keeper) simsx.SimMsgFactoryX {
 	return simsx.NewSimMsgFactoryWithDeliveryResultHandler[*types.MsgTopUpSession](func(ctx context.Context, data source, reporter report) (signers, *types.MsgTopUpSession, handler) {
 		s := newScene(ctx, k, data, reporter)
 		session, ok := pick(s, "open session", s.sessions(in(types.SESSION_STATUS_OPEN)))
 		if !ok {
 			return nil, nil, nil
+		}
+		result := handler(nil)
+		if session.Funded() {
+			result = refused(types.ErrFunded)
 		}
 		owner := data.GetAccount(reporter, session.Owner)
 		amount := types.Uemc(s.params.MinDeposit.Amount.AddRaw(1 + s.r.Int63n(5_000_000)))
@@ -81,7 +85,7 @@ func topUpSession(k *keeper.Keeper) simsx.SimMsgFactoryX {
 		return signers{owner}, &types.MsgTopUpSession{
 			Owner: session.Owner, Session: session.Id, Amount: amount, Seconds: uint64(s.r.Int63n(int64(s.params.MaxSessionSeconds))),
 			Allotments: s.allotments(session, session.Free().Add(amount.Amount)),
-		}, nil
+		}, result
 	})
 }
 

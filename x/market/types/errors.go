@@ -25,4 +25,6 @@ var (
 	ErrRecorded         = errorsmod.Register(ModuleName, 20, "recorded already")
 	ErrNotSettled       = errorsmod.Register(ModuleName, 21, "not settled")
 	ErrInvalidGenesis   = errorsmod.Register(ModuleName, 22, "invalid genesis")
+	ErrOtherNode        = errorsmod.Register(ModuleName, 23, "the session is for another node")
+	ErrFunded           = errorsmod.Register(ModuleName, 24, "the session's money and time are its funder's")
 )

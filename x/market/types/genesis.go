@@ -68,6 +68,12 @@ func (g GenesisState) Validate() error {
 		if err := validateAmount("held", j.Held, true); err != nil {
 			return err
 		}
+		if j.Funder == "" && j.Source == "" {
+			continue
+		}
+		if _, err := Address("funder", j.Funder, ErrInvalidGenesis); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -143,5 +149,5 @@ func (s Session) validate() error {
 			return errorsmod.Wrap(ErrInvalidAmount, "an amount is missing, negative or too great")
 		}
 	}
-	return nil
+	return s.validateFunding()
 }

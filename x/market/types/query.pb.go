@@ -166,7 +166,7 @@ type QuerySessionResponse struct {
 	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
 	// free is what pays for jobs, and for calls without a router.
 	Free types.Coin `protobuf:"bytes,3,opt,name=free,proto3" json:"free"`
-	// left is what would go back to the owner if nothing else were redeemed.
+	// left is what would go back to the owner, or to the funder, if nothing else were redeemed.
 	Left          types.Coin `protobuf:"bytes,4,opt,name=left,proto3" json:"left"`
 	EscrowAddress string     `protobuf:"bytes,5,opt,name=escrow_address,json=escrowAddress,proto3" json:"escrow_address,omitempty"`
 	EscrowBalance types.Coin `protobuf:"bytes,6,opt,name=escrow_balance,json=escrowBalance,proto3" json:"escrow_balance"`

@@ -24,7 +24,7 @@ func (s Session) Allotted() math.Int {
 	return sum
 }
 
-// Left is what would go back to the owner if nothing else were redeemed.
+// Left is what would go back to the owner, or to the funder, if nothing else were redeemed.
 func (s Session) Left() math.Int {
 	left := s.Deposit.Sub(s.Direct).Sub(s.Held).Sub(s.Jobs).Sub(s.Refunded)
 	for _, r := range s.Routers {
@@ -90,15 +90,19 @@ func (s Session) KeyAt(id uint32, now int64, cosigned bool) ([]byte, error) {
 func (s Session) Words(now int64) string {
 	left := amount.Format(Uemc(s.Left()))
 	in := func(at int64) string { return fmt.Sprintf("in %d s", max(at-now, 0)) }
+	to, bound := "the owner", ""
+	if s.Funded() {
+		to, bound = s.Source, fmt.Sprintf("; funded by %s, for node %s alone", s.Source, s.Node)
+	}
 	switch s.Status {
 	case SESSION_STATUS_OPEN:
-		return fmt.Sprintf("open: %s of %s are left; it expires %s", left, amount.Format(Uemc(s.Deposit)), in(s.Deadline))
+		return fmt.Sprintf("open: %s of %s are left; it expires %s%s", left, amount.Format(Uemc(s.Deposit)), in(s.Deadline), bound)
 	case SESSION_STATUS_CLOSING:
-		return fmt.Sprintf("closing (%s): what routers co-signed is redeemed until %s; %s are left", s.Reason, in(s.Deadline), left)
+		return fmt.Sprintf("closing (%s): what routers co-signed is redeemed until %s; %s are left%s", s.Reason, in(s.Deadline), left, bound)
 	case SESSION_STATUS_LAST:
-		return fmt.Sprintf("closing (%s): vouchers without a router are redeemed; the rest, %s so far, goes back to the owner %s", s.Reason, left, in(s.Deadline))
+		return fmt.Sprintf("closing (%s): vouchers without a router are redeemed; the rest, %s so far, goes back to %s %s", s.Reason, left, to, in(s.Deadline))
 	case SESSION_STATUS_SETTLED:
-		words := fmt.Sprintf("settled (%s): %s went back to the owner", s.Reason, amount.Format(Uemc(s.Refunded)))
+		words := fmt.Sprintf("settled (%s): %s went back to %s", s.Reason, amount.Format(Uemc(s.Refunded)), to)
 		if s.Held.IsPositive() {
 			words += fmt.Sprintf("; %s are with jobs that still run", amount.Format(Uemc(s.Held)))
 		}

@@ -223,7 +223,7 @@ func (m *MsgOpenSessionResponse) GetExpiresAt() int64 {
 type MsgTopUpSession struct {
 	Owner   string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
 	Session string `protobuf:"bytes,2,opt,name=session,proto3" json:"session,omitempty"`
-	// amount to add; 0 only moves what is free into allotments.
+	// amount to add; 0 only moves what is free into allotments. A session with a funder takes neither money nor time.
 	Amount types.Coin `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount"`
 	// allotments are added to those there are; a router that is not bound yet is bound.
 	Allotments []Allotment `protobuf:"bytes,4,rep,name=allotments,proto3" json:"allotments"`
@@ -571,7 +571,7 @@ type MsgSubmitSessionJob struct {
 	// customer is the session's owner, or the account of the session's key. The job is his; refunds go to the session.
 	Customer string `protobuf:"bytes,1,opt,name=customer,proto3" json:"customer,omitempty"`
 	Session  string `protobuf:"bytes,2,opt,name=session,proto3" json:"session,omitempty"`
-	// The following as in emc.compute.v1.MsgSubmitJob.
+	// The following as in emc.compute.v1.MsgSubmitJob. In a session of one node an empty node is that one.
 	App          string              `protobuf:"bytes,3,opt,name=app,proto3" json:"app,omitempty"`
 	Node         string              `protobuf:"bytes,4,opt,name=node,proto3" json:"node,omitempty"`
 	Requirements types1.Requirements `protobuf:"bytes,5,opt,name=requirements,proto3" json:"requirements"`

@@ -31,6 +31,7 @@ type Session struct {
 	Deposit            uint64
 	Routers            []session.Router
 	Redeemed           map[receipt.Address]uint64 // by router; the zero address: without one
+	Node               receipt.Address            // the only one that is paid; zero: any
 	Expires, Deadline  time.Time
 	Refunded, Vouchers uint64
 }
@@ -69,6 +70,13 @@ func (c *Chain) Open(id receipt.SessionID, key receipt.PublicKey, deposit uint64
 	end := c.Now().Add(life)
 	c.sessions[id] = &Session{Key: key, KeyID: 1, Old: make(map[uint32]receipt.PublicKey), Deposit: deposit, Routers: routers,
 		Redeemed: make(map[receipt.Address]uint64), Expires: end, Deadline: end}
+}
+
+// Bind makes a session one of a single node.
+func (c *Chain) Bind(id receipt.SessionID, node receipt.Address) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sessions[id].Node = node
 }
 
 // SetCover reserves a router's stake for a node.
@@ -148,7 +156,7 @@ func (c *Chain) Session(_ context.Context, id receipt.SessionID) (session.Info, 
 	}
 	return session.Info{
 		ID: id, Open: s.Status == Open, Pays: s.Status != Settled, Key: s.Key, KeyID: s.KeyID, ExpiresAt: s.Expires,
-		Routers: append([]session.Router(nil), s.Routers...), Free: s.available(receipt.Address{}),
+		Routers: append([]session.Router(nil), s.Routers...), Free: s.available(receipt.Address{}), Node: s.Node,
 	}, nil
 }
 

@@ -26,6 +26,9 @@ func (c *Chain) redeem(v receipt.Voucher) session.Redemption {
 	if s == nil || s.Status == Settled || v.Routed() && s.Status == Last {
 		return refuse(session.Void, "the time is over")
 	}
+	if !s.Node.IsZero() && s.Node != v.Node {
+		return refuse(session.Void, "the session is for another node")
+	}
 	lane := c.lanes[v.Lane]
 	if lane == nil {
 		lane = &Lane{Root: receipt.EmptyRoot()}
