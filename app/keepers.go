@@ -51,6 +51,8 @@ import (
 	markettypes "github.com/edgematrix/emc/x/market/types"
 	pockeeper "github.com/edgematrix/emc/x/poc/keeper"
 	poctypes "github.com/edgematrix/emc/x/poc/types"
+	socketkeeper "github.com/edgematrix/emc/x/socket/keeper"
+	sockettypes "github.com/edgematrix/emc/x/socket/types"
 )
 
 type storeService = store.KVStoreService
@@ -76,6 +78,7 @@ type Keepers struct {
 	ComputeKeeper   *computekeeper.Keeper
 	PocKeeper       *pockeeper.Keeper
 	MarketKeeper    *marketkeeper.Keeper
+	SocketKeeper    *socketkeeper.Keeper
 }
 
 // storeKeys names every persistent store.
@@ -84,7 +87,7 @@ func storeKeys() []string {
 		authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, slashingtypes.StoreKey,
 		distrtypes.StoreKey, govtypes.StoreKey, upgradetypes.StoreKey, evidencetypes.StoreKey,
 		feegrant.StoreKey, authzkeeper.StoreKey, epochstypes.StoreKey, consensustypes.StoreKey,
-		nftkeeper.StoreKey, ibcexported.StoreKey, ibctransfertypes.StoreKey, computetypes.StoreKey, poctypes.StoreKey, markettypes.StoreKey,
+		nftkeeper.StoreKey, ibcexported.StoreKey, ibctransfertypes.StoreKey, computetypes.StoreKey, poctypes.StoreKey, markettypes.StoreKey, sockettypes.StoreKey,
 	}, rehearsalStores()...)
 }
 
@@ -144,6 +147,9 @@ func (app *App) setKeepers(appOpts servertypes.AppOptions, logger log.Logger) {
 		app.StakingKeeper, app.ComputeKeeper, app.BankKeeper, app.AccountKeeper, authority())
 	app.MarketKeeper = marketkeeper.NewKeeper(app.appCodec, app.storeService(markettypes.StoreKey),
 		app.ComputeKeeper, app.BankKeeper, app.AccountKeeper, app.DistrKeeper, authority())
+	app.SocketKeeper = socketkeeper.NewKeeper(app.appCodec, app.storeService(sockettypes.StoreKey), app.ComputeKeeper, app.MarketKeeper,
+		socketkeeper.Tokens{Keeper: app.NFTKeeper}, app.BankKeeper, app.AccountKeeper, app.DistrKeeper, authority())
+	app.MarketKeeper.SetHooks(app.SocketKeeper.Hooks())
 	app.ComputeKeeper.SetHooks(computetypes.MultiHooks{app.PocKeeper.Hooks(), app.MarketKeeper.Hooks()})
 }
 

@@ -45,6 +45,8 @@ import (
 	markettypes "github.com/edgematrix/emc/x/market/types"
 	"github.com/edgematrix/emc/x/poc"
 	poctypes "github.com/edgematrix/emc/x/poc/types"
+	"github.com/edgematrix/emc/x/socket"
+	sockettypes "github.com/edgematrix/emc/x/socket/types"
 )
 
 // setModules builds the module, basic and simulation managers. Vesting messages
@@ -72,6 +74,7 @@ func (app *App) setModules() {
 		app.computeModule(),
 		poc.NewAppModule(app.appCodec, app.PocKeeper),
 		market.NewAppModule(app.appCodec, app.MarketKeeper),
+		socket.NewAppModule(app.appCodec, app.SocketKeeper),
 	)
 	app.basicManager = module.NewBasicManagerFromManager(app.moduleManager, genesisBasics(app))
 	app.basicManager.RegisterLegacyAminoCodec(app.legacyAmino)
@@ -110,14 +113,14 @@ func (app *App) setOrders() {
 		banktypes.ModuleName, govtypes.ModuleName, stakingtypes.ModuleName,
 		ibcexported.ModuleName, ibctransfertypes.ModuleName,
 		feegrant.ModuleName, genutiltypes.ModuleName, computetypes.ModuleName,
-		poctypes.ModuleName, markettypes.ModuleName,
+		poctypes.ModuleName, markettypes.ModuleName, sockettypes.ModuleName,
 	)
 	// Genesis transactions run last of those that they touch: they need
 	// accounts, balances and pools.
 	genesis := []string{
 		authtypes.ModuleName, banktypes.ModuleName, distrtypes.ModuleName, stakingtypes.ModuleName,
 		slashingtypes.ModuleName, govtypes.ModuleName, ibcexported.ModuleName,
-		nft.ModuleName, computetypes.ModuleName, poctypes.ModuleName, markettypes.ModuleName, genutiltypes.ModuleName,
+		nft.ModuleName, computetypes.ModuleName, poctypes.ModuleName, markettypes.ModuleName, sockettypes.ModuleName, genutiltypes.ModuleName,
 		evidencetypes.ModuleName, authz.ModuleName, ibctransfertypes.ModuleName, feegrant.ModuleName,
 		upgradetypes.ModuleName, epochstypes.ModuleName, consensustypes.ModuleName, ibctm.ModuleName,
 	}
