@@ -24,6 +24,12 @@ func (k *Keeper) OpenFunded(ctx context.Context, f types.Funding, m *types.MsgOp
 	return k.open(ctx, &f, m)
 }
 
+// MaxSeconds is the longest time between now and a session's expiry.
+func (k *Keeper) MaxSeconds(ctx context.Context) (uint64, error) {
+	params, err := k.Params.Get(ctx)
+	return params.MaxSessionSeconds, err
+}
+
 // CloseFor begins to close a session for the module that funded it. One that
 // closes already, or is settled, is left as it is.
 func (k *Keeper) CloseFor(ctx context.Context, id, reason string) error {

@@ -39,7 +39,7 @@ func (s msgServer) Plug(ctx context.Context, m *types.MsgPlug) (*types.MsgPlugRe
 	if err != nil {
 		return nil, err
 	}
-	opened, err := s.market.OpenFunded(ctx, markettypes.Funding{
+	session, expires, err := s.market.OpenFunded(ctx, markettypes.Funding{
 		Funder: types.SocketEscrow(socket.Id), Source: types.SocketPromise(socket.Id), SlotHourPrice: types.Uemc(socket.SlotHourPrice()), Node: node,
 	}, &markettypes.MsgOpenSession{
 		Owner: m.Holder, Deposit: types.Uemc(socket.Unused()), Key: m.Key, Allotments: m.Allotments, Seconds: min(longest, uint64(socket.ExpiresAt-now)),
@@ -48,14 +48,14 @@ func (s msgServer) Plug(ctx context.Context, m *types.MsgPlug) (*types.MsgPlugRe
 		return nil, err
 	}
 	next := socket
-	next.Status, next.Session = types.SOCKET_STATUS_PLUGGED, opened.Session
+	next.Status, next.Session = types.SOCKET_STATUS_PLUGGED, session
 	if err := s.take(ctx, &next, holder); err != nil {
 		return nil, err
 	}
 	if err := s.setSocket(ctx, &socket, next); err != nil {
 		return nil, err
 	}
-	return &types.MsgPlugResponse{Session: opened.Session, ExpiresAt: opened.ExpiresAt}, emitStatus(ctx, next, m.Holder)
+	return &types.MsgPlugResponse{Session: session, ExpiresAt: expires}, emitStatus(ctx, next, m.Holder)
 }
 
 // Unplug implements types.MsgServer.

@@ -26,8 +26,8 @@ type ComputeKeeper interface {
 
 // MarketKeeper is what x/socket needs of x/market.
 type MarketKeeper interface {
-	// OpenFunded opens a session that a socket pays for.
-	OpenFunded(ctx context.Context, f markettypes.Funding, m *markettypes.MsgOpenSession) (*markettypes.MsgOpenSessionResponse, error)
+	// OpenFunded opens a session that a socket pays for, and returns its id and its expiry in block time.
+	OpenFunded(ctx context.Context, f markettypes.Funding, m *markettypes.MsgOpenSession) (string, int64, error)
 	// CloseFor begins to close it; one that closes already is no error.
 	CloseFor(ctx context.Context, session, reason string) error
 	// MaxSeconds is the longest life of a session.
