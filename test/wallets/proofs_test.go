@@ -31,6 +31,7 @@ func (s *site) testProofs(t *testing.T, mode string) {
 		return earned > 0, err
 	}))
 	s.must(t, n.operator, mode, &types.MsgClaimRewards{Operator: operator})
+	s.testSockets(t, mode, n)
 
 	wrong := s.commit(t, mode, n, right.Window)
 	wrong.Proof[0] ^= 1

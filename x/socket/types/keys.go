@@ -55,8 +55,9 @@ func ValidateSocketID(id string) error {
 }
 
 // ClassID is the class of a minter's sockets in x/nft. x/nft counts the supply
-// of a class: one class for all would be written by every minting.
-func ClassID(minter string) string { return "emc-socket/" + minter }
+// of a class: one class for all would be written by every minting. No slash: it
+// stands in paths.
+func ClassID(minter string) string { return "emc-socket-" + minter }
 
 // SocketEscrow is the address that holds a socket's money, and the NFT while it
 // is listed or plugged. Nobody has a key to it.
