@@ -46,7 +46,7 @@ func (s msgServer) UpdateApp(ctx context.Context, m *types.MsgUpdateApp) (*types
 	if err := app.Validate(); err != nil {
 		return nil, err
 	}
-	old, err := s.app(ctx, app.Id)
+	old, err := s.App(ctx, app.Id)
 	if err != nil {
 		return nil, err
 	}

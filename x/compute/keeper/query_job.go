@@ -114,7 +114,7 @@ func (q queryServer) Match(ctx context.Context, r *types.QueryMatchRequest) (*ty
 	if err != nil {
 		return nil, err
 	}
-	app, err := q.app(ctx, r.App)
+	app, err := q.Keeper.App(ctx, r.App)
 	if err != nil {
 		return nil, queryError(err)
 	}

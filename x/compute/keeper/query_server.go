@@ -35,7 +35,7 @@ func (q queryServer) Clock(ctx context.Context, _ *types.QueryClockRequest) (*ty
 
 // App implements types.QueryServer.
 func (q queryServer) App(ctx context.Context, r *types.QueryAppRequest) (*types.QueryAppResponse, error) {
-	app, err := q.app(ctx, r.App)
+	app, err := q.Keeper.App(ctx, r.App)
 	return &types.QueryAppResponse{App: app}, queryError(err)
 }
 

@@ -119,7 +119,7 @@ func (k *Keeper) placeOn(ctx context.Context, params types.Params, now int64, d 
 	}
 	failures, unavailable := node.Failures(d), node.Unavailable
 	if d.Source != nil {
-		unavailable = node.Unusable
+		unavailable = node.Out
 	}
 	if why := unavailable(params, now); why != "" {
 		failures = append([]string{why}, failures...)
@@ -251,8 +251,8 @@ func (k *Keeper) assign(ctx context.Context, params types.Params, job *types.Job
 	return emit(ctx, &types.EventJobScheduled{Job: job.Id, Node: job.Node, Customer: job.Customer, Attempt: uint32(len(job.TriedNodes)) + 1})
 }
 
-// app loads an app.
-func (k *Keeper) app(ctx context.Context, id string) (types.App, error) {
+// App loads an app.
+func (k *Keeper) App(ctx context.Context, id string) (types.App, error) {
 	app, err := k.Apps.Get(ctx, id)
 	if errorsmod.IsOf(err, collections.ErrNotFound) {
 		return app, errorsmod.Wrapf(types.ErrAppNotFound, "no app %q is registered; see `emcd query compute apps`", id)

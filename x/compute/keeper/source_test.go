@@ -175,6 +175,56 @@ func TestSharesOfAPromise(t *testing.T) {
 	}
 }
 
+// dropApps lets a node offer something else from now on.
+func (f *fixture) dropApps(operator sdk.AccAddress, node string) {
+	f.t.Helper()
+	o := offer(1)
+	o.Apps, o.Runtimes, o.Hardware = []string{"another"}, nil, types.Hardware{}
+	_, err := f.msg.UpdateNode(f.ctx, &types.MsgUpdateNode{Operator: operator.String(), Node: node, Offer: o})
+	require.NoError(f.t, err)
+}
+
+// Only what counts as an outage keeps a job from a slot that is sold: an operator
+// could otherwise keep the price and refuse the work.
+func TestAPromiseIsKept(t *testing.T) {
+	for name, change := range map[string]func(f *fixture, operator, customer sdk.AccAddress, node string){
+		"draining": func(f *fixture, _, _ sdk.AccAddress, node string) {
+			_, err := f.msg.ReportStatus(f.ctx, &types.MsgReportStatus{Node: node})
+			require.NoError(f.t, err)
+		},
+		"retiring": func(f *fixture, operator, _ sdk.AccAddress, node string) {
+			_, err := f.msg.RetireNode(f.ctx, &types.MsgRetireNode{Operator: operator.String(), Node: node, WhenIdle: true})
+			require.NoError(f.t, err)
+		},
+		"suspended": func(f *fixture, _, customer sdk.AccAddress, node string) {
+			m := submission(customer)
+			m.Node = node
+			res, err := f.submitOut(m, types.Deal{Payer: f.deal(), Source: socket})
+			require.NoError(f.t, err)
+			_, err = f.msg.DeclineJob(f.ctx, &types.MsgDeclineJob{Node: node, Job: res.Job, Reason: "no"})
+			require.NoError(f.t, err)
+			require.NotZero(f.t, f.load(node).SuspendedUntil)
+		},
+		"an app that the offer no longer names": func(f *fixture, operator, _ sdk.AccAddress, node string) {
+			f.dropApps(operator, node)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, operator, customer, m, deal := socketed(t)
+			r := promise(socket, 2, 10, 0)
+			r.App = m.App
+			require.NoError(t, f.setReservation(m.Node, r))
+			change(f, operator, customer, m.Node)
+			_, err := f.submitOut(m, deal)
+			require.NoError(t, err)
+			m.Node, deal = "", types.Deal{}
+			res, err := f.submit(m)
+			require.NoError(t, err)
+			require.NotEqual(t, f.reserved(f.load(res.Node).Address, socket), r, "others go elsewhere")
+		})
+	}
+}
+
 func TestJobOutOfAPromiseRefused(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -204,10 +254,14 @@ func TestJobOutOfAPromiseRefused(t *testing.T) {
 		}, types.ErrNoNodeFits, "a slot of socket/1 has 0.000005 E"},
 		{"error - jailed", func(f *fixture, _ sdk.AccAddress, m *types.MsgSubmitJob, _ *types.Deal) { f.jail(m.Node) }, types.ErrNoNodeFits, "is jailed"},
 		{"error - offline", func(f *fixture, _ sdk.AccAddress, _ *types.MsgSubmitJob, _ *types.Deal) { f.block(1800) }, types.ErrNoNodeFits, "is offline"},
-		{"error - draining", func(f *fixture, _ sdk.AccAddress, m *types.MsgSubmitJob, _ *types.Deal) {
-			_, err := f.msg.ReportStatus(f.ctx, &types.MsgReportStatus{Node: m.Node})
-			require.NoError(f.t, err)
-		}, types.ErrNoNodeFits, "is draining"},
+		{"error - promised for another app", func(f *fixture, _ sdk.AccAddress, m *types.MsgSubmitJob, _ *types.Deal) {
+			r := promise(socket, 2, 10, 0)
+			r.App = "another"
+			require.NoError(f.t, f.setReservation(m.Node, r))
+		}, types.ErrNoNodeFits, "has promised socket/1 for app another"},
+		{"error - an app that the offer no longer names", func(f *fixture, operator sdk.AccAddress, m *types.MsgSubmitJob, _ *types.Deal) {
+			f.dropApps(operator, m.Node)
+		}, types.ErrNoNodeFits, "does not serve app"},
 		{"error - region", func(_ *fixture, _ sdk.AccAddress, m *types.MsgSubmitJob, _ *types.Deal) { m.Requirements.Region = "FR" }, types.ErrNoNodeFits, "needs region FR"},
 		{"error - isolation", func(_ *fixture, _ sdk.AccAddress, m *types.MsgSubmitJob, _ *types.Deal) {
 			m.Requirements.MinIsolation = 2

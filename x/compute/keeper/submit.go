@@ -37,7 +37,7 @@ func (k *Keeper) submit(ctx context.Context, m *types.MsgSubmitJob, deal types.D
 	if err := m.Validate(params); err != nil {
 		return nil, err
 	}
-	app, err := k.app(ctx, m.App)
+	app, err := k.App(ctx, m.App)
 	if err != nil {
 		return nil, err
 	}

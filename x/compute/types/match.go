@@ -30,6 +30,14 @@ func (d Demand) PriceOn(n Node) sdkmath.Int {
 	return n.Offer.SlotHourPrice.Amount
 }
 
+// promised is the app that the demand's promise is for, empty for any.
+func (d Demand) promised() string {
+	if d.Source == nil {
+		return ""
+	}
+	return d.Source.App
+}
+
 // ByPower says that the price of power chooses among the nodes that fit, and
 // not the price of a slot.
 func (d Demand) ByPower() bool { return d.Requirements.MinSlotPower > 0 }
@@ -38,32 +46,38 @@ func (d Demand) ByPower() bool { return d.Requirements.MinSlotPower > 0 }
 // "". It is the one definition of "eligible": the price index holds exactly
 // the nodes for which it returns "".
 func (n Node) Unavailable(p Params, now int64) string {
-	why := n.Unusable(p, now)
-	if why == "" && n.FreeSlots() == 0 {
-		why = fmt.Sprintf("has no free slot: %d of %d are taken", n.ReservedSlots, n.Offer.Slots)
-	}
-	return why
-}
-
-// Unusable is Unavailable for who has a slot of the node already.
-func (n Node) Unusable(p Params, now int64) string {
-	switch {
-	case n.Role != ROLE_COMPUTING:
-		return "is not a computing node"
-	case n.Retiring:
+	if n.Retiring {
 		return "is retiring"
-	case n.Jailed:
-		return "is jailed"
-	case n.ReportedAt == 0:
-		return "has not reported yet"
-	case now >= n.OnlineUntil(p):
-		return fmt.Sprintf("is offline: last report %d s ago, at most %d s allowed", now-n.ReportedAt, p.OnlineSeconds)
+	}
+	if why := n.Out(p, now); why != "" {
+		return why
+	}
+	switch {
 	case !n.Accepting:
 		return "is draining: it accepts no new work"
 	case now < n.SuspendedUntil:
 		return fmt.Sprintf("is suspended for another %d s after %d missed starts in a row", n.SuspendedUntil-now, n.MissedInRow)
 	case !n.Stake.IsPositive() && !n.Deposit.IsPositive():
 		return "has neither stake nor a registration deposit"
+	case n.FreeSlots() == 0:
+		return fmt.Sprintf("has no free slot: %d of %d are taken", n.ReservedSlots, n.Offer.Slots)
+	}
+	return ""
+}
+
+// Out says in words why a node cannot even do what it promised, or "". Only what
+// counts as an outage is a reason: a node that drains, retires or is suspended
+// must not keep those from their slots who have paid for them.
+func (n Node) Out(p Params, now int64) string {
+	switch {
+	case n.Role != ROLE_COMPUTING:
+		return "is not a computing node"
+	case n.Jailed:
+		return "is jailed"
+	case n.ReportedAt == 0:
+		return "has not reported yet"
+	case now >= n.OnlineUntil(p):
+		return fmt.Sprintf("is offline: last report %d s ago, at most %d s allowed", now-n.ReportedAt, p.OnlineSeconds)
 	}
 	return ""
 }
@@ -109,7 +123,13 @@ func (n Node) Failures(d Demand) []string {
 	offer, req := n.Offer, d.Requirements
 	slots := uint64(max(offer.Slots, 1))
 
-	if !offer.Serves(d.App) {
+	switch promised := d.promised(); {
+	case promised == d.App.Id:
+		// Whatever has become of the offer since: the slot is sold, with what the app needs.
+		d.App = App{Id: d.App.Id, Runtime: d.App.Runtime}
+	case promised != "":
+		fail("has promised %s for app %s", d.Source.Promise, promised)
+	case !offer.Serves(d.App):
 		fail("does not serve app %s, nor every %s app", d.App.Id, d.App.Runtime)
 	}
 	if want, have := max(req.MemoryBytes, d.App.MinMemoryBytes), offer.Hardware.MemoryBytes/slots; have < want {

@@ -23,10 +23,6 @@ func code(err error) uint32 {
 // longJob submits a job that outlives its session.
 func (s *scene) longJob() *types.MsgSubmitSessionJobResponse {
 	s.t.Helper()
-	_, err := s.nodes.UpdateNode(s.ctx, &computetypes.MsgUpdateNode{Operator: s.mining.String(), Node: s.node.String(), Offer: computetypes.Offer{
-		Slots: 1, SlotHourPrice: coin(1), Runtimes: []string{computetypes.RuntimeWasm},
-	}})
-	require.NoError(s.t, err)
 	m := s.submission()
 	m.MaxSeconds, m.MaxPrice = 20*86_400, coin(4_000_000)
 	job, err := s.submit(m)
@@ -51,7 +47,7 @@ func (s *scene) cancel(job string) error {
 func TestFundedLateRefund(t *testing.T) {
 	for name, wait := range map[string]int64{"settled": 0, "forgotten": 7*86_400 + 60} {
 		t.Run(name, func(t *testing.T) {
-			s, funder := newFunded(newFixture(t))
+			s, funder := newFunded(newFixture(t), lowPrice)
 			wallet := s.balance(s.owner)
 			job := s.longJob()
 			require.NoError(t, s.closeFor(s.session))
@@ -80,7 +76,7 @@ func TestFundedLateRefund(t *testing.T) {
 // TestSettleHookFails: the session waits for another try, and nothing of the
 // settlement is done meanwhile.
 func TestSettleHookFails(t *testing.T) {
-	s, funder := newFunded(newFixture(t))
+	s, funder := newFunded(newFixture(t), lowPrice)
 	require.NoError(t, s.closeFor(s.session))
 	s.pass(3_600)
 	before := s.load(s.session)
@@ -102,7 +98,7 @@ func TestSettleHookFails(t *testing.T) {
 // TestJobHookFails: by a message the message fails, at the end of a block the
 // job waits for another try.
 func TestJobHookFails(t *testing.T) {
-	s, funder := newFunded(newFixture(t))
+	s, funder := newFunded(newFixture(t), lowPrice)
 	job, err := s.submit(s.submission()) // which its node never acknowledges
 	require.NoError(t, err)
 	before := s.load(s.session)
@@ -137,7 +133,7 @@ func told(ctx sdk.Context, kind, field string) (value string) {
 // TestFundedGenesis: a funding is there as a whole or not at all, and a job and
 // a lane agree with it.
 func TestFundedGenesis(t *testing.T) {
-	s, funder := newFunded(newFixture(t))
+	s, funder := newFunded(newFixture(t), lowPrice)
 	s.longJob()
 	require.Zero(t, s.redeem(s.honest().sign(s, s.voucher(s.router, s.node, 1_000_000, 1)))[0].Code)
 	session := func(g *types.GenesisState) *types.Session {

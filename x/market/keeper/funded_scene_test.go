@@ -5,15 +5,25 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cosmossdk.io/math"
+
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/address"
 
 	"github.com/edgematrix/emc/pkg/escrow"
+	computetypes "github.com/edgematrix/emc/x/compute/types"
 	"github.com/edgematrix/emc/x/market/types"
 )
 
 // funds of a funder of tests.
 const funds = 100_000_000
+
+// What an hour of a funded session's jobs costs, in uemc: another price than the nodes'. At the
+// low one a job of weeks costs no more than the least fee.
+const (
+	jobPrice = 1_800_000
+	lowPrice = 1
+)
 
 // funder is another module's derived address with money, and without an account.
 func (f *fixture) funder(name string, uemc int64) sdk.AccAddress {
@@ -27,7 +37,7 @@ func (f *fixture) funder(name string, uemc int64) sdk.AccAddress {
 }
 
 func (s *scene) funding(funder, node sdk.AccAddress) types.Funding {
-	return types.Funding{Funder: funder, Source: "socket/7", SlotHourPrice: coin(1_800_000), Node: node}
+	return types.Funding{Funder: funder, Source: "socket/7", SlotHourPrice: coin(s.jobPrice), Node: node}
 }
 
 func (s *scene) openFunded(f types.Funding, m *types.MsgOpenSession) (string, error) {
@@ -42,17 +52,26 @@ func (s *scene) openFunded(f types.Funding, m *types.MsgOpenSession) (string, er
 }
 
 // newFunded is a scene whose session is funded, for its first node.
-func newFunded(f *fixture) (s *scene, funder sdk.AccAddress) {
+func newFunded(f *fixture, price int64) (s *scene, funder sdk.AccAddress) {
 	s = newScene(f)
+	s.jobPrice = price
 	s.app(s.mining)
 	funder = s.funder("socket", funds)
 	s.fund(funder, s.node)
 	return s, funder
 }
 
+// promise is a slot of a node, for funded sessions.
+func (s *scene) promise(node sdk.AccAddress) {
+	s.t.Helper()
+	r := computetypes.Reservation{Promise: "socket/7", Slots: 1, Stake: math.ZeroInt()}
+	require.NoError(s.t, s.compute.SetReservation(s.ctx, node, r))
+}
+
 // fund opens a funded session, and makes it the scene's.
 func (s *scene) fund(funder, node sdk.AccAddress) {
 	s.t.Helper()
+	s.promise(node)
 	var err error
 	s.session, err = s.openFunded(s.funding(funder, node), s.opening(types.Allotment{Router: s.router.String(), Amount: coin(allotment)}))
 	require.NoError(s.t, err)

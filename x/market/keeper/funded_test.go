@@ -120,7 +120,7 @@ func TestFundedThieves(t *testing.T) {
 		{"a stranger closes it", func(s *scene) uint32 { return code(s.close(s.mining)) }, types.ErrNotOwner},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, funder := newFunded(newFixture(t))
+			s, funder := newFunded(newFixture(t), jobPrice)
 			wallet, miner, stake, before := s.balance(s.owner), s.balance(s.mining), s.stake(s.router), s.load(s.session)
 			require.Equal(t, code(c.err), c.steal(s))
 			require.Equal(t, before, s.load(s.session))
@@ -135,7 +135,7 @@ func TestFundedThieves(t *testing.T) {
 // TestFundedPays: vouchers and jobs of its node are paid as ever, the router's
 // cover stands in for what it vouched too much, and the rest is the funder's.
 func TestFundedPays(t *testing.T) {
-	s, funder := newFunded(newFixture(t))
+	s, funder := newFunded(newFixture(t), jobPrice)
 	require.Equal(t, uint64(2_000_000), s.redeem(s.honest().sign(s, s.voucher(s.router, s.node, 2_000_000, 2)))[0].Paid)
 	got := s.redeem(s.honest().sign(s, s.voucher(s.router, s.node, allotment+3_000_000, 9)))[0]
 	require.Equal(t, types.Redemption{Paid: allotment + 1_000_000, FromCover: 3_000_000}, got, "over-issue")
@@ -156,10 +156,10 @@ func TestFundedPays(t *testing.T) {
 		after := s.load(s.session)
 		require.Equal(t, after.String(), closed.session.String(), "the hook sees the session as it is afterwards")
 	}
-	require.Equal(t, int64(200_000), s.load(s.session).Jobs.Int64())
+	require.Equal(t, int64(100_000), s.load(s.session).Jobs.Int64(), "at the price of the deal, not of the node's offer")
 	require.NoError(t, s.close(s.owner))
 	s.settle()
-	require.Equal(t, int64(funds-allotment-500_000-200_000), s.balance(funder))
+	require.Equal(t, int64(funds-allotment-500_000-100_000), s.balance(funder))
 	require.Equal(t, s.load(s.session), s.hooks.settled[0])
 	require.Contains(t, s.load(s.session).Words(0), "went back to socket/7")
 	require.Equal(t, `"`+funder.String()+`"`, told(s.ctx, "EventSessionSettled", "funder"))
@@ -167,7 +167,7 @@ func TestFundedPays(t *testing.T) {
 
 // TestFundedJobWithoutANode goes to the session's node, whichever the chain would have chosen.
 func TestFundedJobWithoutANode(t *testing.T) {
-	s, funder := newFunded(newFixture(t))
+	s, funder := newFunded(newFixture(t), jobPrice)
 	for _, node := range []sdk.AccAddress{s.node, s.other} {
 		s.fund(funder, node)
 		job, err := s.submit(s.submission())
@@ -178,7 +178,7 @@ func TestFundedJobWithoutANode(t *testing.T) {
 
 // TestFundedAllotments: what is free may be moved to a router, also a new one.
 func TestFundedAllotments(t *testing.T) {
-	s, _ := newFunded(newFixture(t))
+	s, _ := newFunded(newFixture(t), jobPrice)
 	expires := s.load(s.session).ExpiresAt
 	res, err := s.topUp(0, 0, types.Allotment{Router: s.router.String(), Amount: coin(1)}, types.Allotment{Router: s.router2.String(), Amount: coin(deposit - allotment - 1)})
 	require.NoError(t, err)
@@ -189,7 +189,7 @@ func TestFundedAllotments(t *testing.T) {
 
 // TestFundedKey: the owner replaces the key, and a thief of the old one has nothing.
 func TestFundedKey(t *testing.T) {
-	s, funder := newFunded(newFixture(t))
+	s, funder := newFunded(newFixture(t), jobPrice)
 	_, err := atomically(s.fixture, func(ctx sdk.Context) (*types.MsgRotateSessionKeyResponse, error) {
 		return s.msg.RotateSessionKey(ctx, &types.MsgRotateSessionKey{Owner: s.owner.String(), Session: s.session, Key: key("second").PubKey().Bytes()})
 	})
@@ -214,7 +214,7 @@ func TestFundedEnds(t *testing.T) {
 		"time, itself": func(s *scene) string { s.pass(86_400); return "it expired" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, funder := newFunded(newFixture(t))
+			s, funder := newFunded(newFixture(t), jobPrice)
 			wallet := s.balance(s.owner)
 			reason := end(s)
 			for range 2 { // closing, and settled
@@ -246,7 +246,7 @@ func TestCloseForRefused(t *testing.T) {
 
 // TestTwoOfOneFunder: two sessions of one funder share its address and no uemc.
 func TestTwoOfOneFunder(t *testing.T) {
-	s, funder := newFunded(newFixture(t))
+	s, funder := newFunded(newFixture(t), jobPrice)
 	first := s.session
 	s.fund(funder, s.other)
 	second := s.session

@@ -26,6 +26,9 @@ func TestRandomLife(t *testing.T) {
 		funder, funded, spent := s.funder("socket", funds), map[string]bool{}, int64(0)
 		var jobs []string
 		nodes := []sdk.AccAddress{s.node, s.other, s.account("stranger", 0)}
+		s.jobPrice = jobPrice
+		s.promise(s.node)
+		s.promise(s.other)
 		routers := []sdk.AccAddress{s.router, s.router2}
 		keys := []string{"session", "second"}
 		amount := func(most int64) int64 { return rapid.Int64Range(1, most).Draw(r, "amount") }
@@ -161,7 +164,8 @@ func TestRandomLife(t *testing.T) {
 			"job": func(*rapid.T) {
 				one()
 				m := s.submission()
-				m.MaxPrice = coin(amount(2_000_000))
+				m.MaxSeconds = rapid.SampledFrom([]uint64{1, 10, 1_000}).Draw(r, "run")
+				m.MaxPrice = coin(rapid.SampledFrom([]int64{1, 50_000, 1_000_000}).Draw(r, "most"))
 				res, err := s.submit(m)
 				mark("job", err)
 				if err == nil {

@@ -19,6 +19,7 @@ type scene struct {
 	node, other            sdk.AccAddress // machines
 	router, router2        sdk.AccAddress
 	session                string
+	jobPrice               int64 // an hour, in uemc, for jobs of funded sessions
 }
 
 const (

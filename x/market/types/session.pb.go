@@ -107,7 +107,7 @@ type Session struct {
 	Funder string `protobuf:"bytes,20,opt,name=funder,proto3" json:"funder,omitempty"`
 	// source is the promise of the node, in x/compute, that the session uses.
 	Source string `protobuf:"bytes,21,opt,name=source,proto3" json:"source,omitempty"`
-	// slot_hour_price of the session's jobs; of nothing: the node's offer.
+	// slot_hour_price of the session's jobs, which the funder agreed with the node; 0uemc is a price, too.
 	SlotHourPrice *types.Coin `protobuf:"bytes,22,opt,name=slot_hour_price,json=slotHourPrice,proto3" json:"slot_hour_price,omitempty"`
 	// node is the only one that calls and jobs are paid to.
 	Node string `protobuf:"bytes,23,opt,name=node,proto3" json:"node,omitempty"`

@@ -32,8 +32,8 @@ func (k *Keeper) checkSocket(ctx context.Context, s types.Socket, want *counts) 
 	if have := k.bank.GetBalance(ctx, escrowOf(s), types.Denom).Amount; have.LT(s.Owed()) {
 		return fmt.Errorf("its escrow holds %s, it owes %s", have, s.Owed())
 	}
-	if s.Used.GT(s.Price) || s.Used.IsNegative() {
-		return fmt.Errorf("%s of %s are used", s.Used, s.Price)
+	if s.Used.GT(s.Price) || s.Used.LT(s.Held) || s.Held.IsNegative() {
+		return fmt.Errorf("%s of %s are used, %s by jobs that go on", s.Used, s.Price, s.Held)
 	}
 	if s.Status == types.SOCKET_STATUS_SETTLED && !s.Refunded.Add(s.Paid).Equal(s.Unused()) {
 		return fmt.Errorf("%s and %s were paid out of %s", s.Refunded, s.Paid, s.Unused())
@@ -108,8 +108,10 @@ func (k *Keeper) checkPromise(ctx context.Context, s types.Socket) error {
 		return fmt.Errorf("it has ended, and %d slots are still promised", r.Slots)
 	case r.Slots > s.Slots || r.Power > s.Power || r.Stake.GT(s.Collateral):
 		return fmt.Errorf("more is promised than it has: %v", r)
-	case !ended && !s.InSession() && (r.Slots != s.Slots || r.Power != s.Power):
-		return fmt.Errorf("%d slots and %d micro-E are promised, it has %d and %d", r.Slots, r.Power, s.Slots, s.Power)
+	case !ended && (r.Slots+r.Jobs != s.Slots || !r.Stake.Equal(s.Collateral)):
+		return fmt.Errorf("%d slots are promised and %d lent to jobs, it has %d", r.Slots, r.Jobs, s.Slots)
+	case !ended && r.Jobs == 0 && r.Power != s.Power:
+		return fmt.Errorf("%d micro-E are promised, it has %d", r.Power, s.Power)
 	}
 	return nil
 }

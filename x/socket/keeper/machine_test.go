@@ -174,7 +174,7 @@ func (f *fixture) judge(id string, sales map[string]sale) {
 	remembered, sold := sales[id]
 	require.Equal(f.t, sold, s.Sold())
 	if sold {
-		want := remembered.refund(s.Price.BigInt(), s.Used.BigInt(), s.Missed.BigInt(), remembered.outage+s.Outage)
+		want := remembered.refund(s.Price.BigInt(), s.Used.BigInt(), s.Failed.BigInt(), remembered.outage+s.Outage)
 		require.Equal(f.t, want.String(), s.Refunded.BigInt().String(), "the refund is what the evidence says")
 	}
 }

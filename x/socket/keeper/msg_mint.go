@@ -42,7 +42,7 @@ func (s msgServer) Mint(ctx context.Context, m *types.MsgMint) (*types.MsgMintRe
 	socket := types.Socket{
 		Minter: m.Operator, Node: m.Node, App: m.App, Slots: m.Slots, Power: power, Royalty: m.Royalty,
 		Collateral: params.CollateralPerE.Amount.Mul(math.NewIntFromUint64(power)).AddRaw(types.MicroE - 1).QuoRaw(types.MicroE),
-		Status:     types.SOCKET_STATUS_MINTED, Ask: none, Price: none, Used: none, Missed: none, Refunded: none, Paid: none,
+		Status:     types.SOCKET_STATUS_MINTED, Ask: none, Price: none, Used: none, Failed: none, Held: none, Refunded: none, Paid: none,
 		MintedAt: blockTime(ctx), ExpiresAt: now + int64(m.Seconds), Deadline: now + int64(m.Seconds),
 	}
 	if socket, err = s.add(ctx, operator, socket, ""); err != nil {
@@ -142,6 +142,8 @@ func (s msgServer) Split(ctx context.Context, m *types.MsgSplit) (*types.MsgSpli
 		return nil, errorsmod.Wrapf(types.ErrWrongStatus, "%s: delist or unplug it first", socket.Words(now))
 	case now >= socket.ExpiresAt:
 		return nil, errorsmod.Wrapf(types.ErrExpired, "socket %s", m.Socket)
+	case socket.Held.IsPositive():
+		return nil, errorsmod.Wrapf(types.ErrWrongStatus, "jobs of socket %s go on, and hold %s of it: split it when they have ended", m.Socket, types.Uemc(socket.Held))
 	case m.Slots >= socket.Slots:
 		return nil, errorsmod.Wrapf(types.ErrInvalidSocket, "it has %d slots: at most %d go into another", socket.Slots, socket.Slots-1)
 	}

@@ -19,8 +19,10 @@ func (k *Keeper) settle(ctx context.Context, was, s types.Socket, reason string)
 	if err != nil {
 		return s, err
 	}
-	if s.Outage, err = k.outage(ctx, s); err != nil {
-		return s, err
+	if was.Deadline > 0 { // its end was not noted before
+		if s.Outage, err = k.outage(ctx, s); err != nil {
+			return s, err
+		}
 	}
 	holder := k.owner(ctx, s)
 	minter, err := types.Address("minter", s.Minter)
@@ -65,19 +67,33 @@ func (k *Keeper) expire(ctx context.Context, s types.Socket) error {
 		_, err := k.settle(ctx, s, s, "its time is over")
 		return err
 	}
+	next := s
+	var err error
+	if next.Outage, err = k.outage(ctx, s); err != nil { // later outages are not this socket's
+		return err
+	}
+	next.Deadline = 0 // the session ends by itself, and then the socket
 	if err := k.release(ctx, s); err != nil {
 		return err
 	}
-	next := s
-	next.Deadline = 0 // the session ends by itself, and then the socket
 	if s.Status == types.SOCKET_STATUS_PLUGGED {
 		return k.unplug(ctx, s, next, "the socket's time is over")
 	}
 	return k.setSocket(ctx, &s, next)
 }
 
-// forget removes a settled socket, and burns its NFT.
+// forget removes a settled socket, and burns its NFT. One whose jobs still hold
+// money stays until they have given it back.
 func (k *Keeper) forget(ctx context.Context, s types.Socket) error {
+	if s.Held.IsPositive() {
+		params, err := k.Params.Get(ctx)
+		if err != nil {
+			return err
+		}
+		next := s
+		next.Deadline += int64(params.RetentionSeconds)
+		return k.setSocket(ctx, &s, next)
+	}
 	node, err := types.Address("node", s.Node)
 	if err != nil {
 		return err

@@ -157,7 +157,7 @@ func (k *Keeper) reserve(ctx context.Context, s types.Socket) error {
 		return err
 	}
 	return k.compute.SetReservation(ctx, node, computetypes.Reservation{
-		Promise: types.SocketPromise(s.Id), Slots: s.Slots, Power: s.Power, Stake: s.Collateral,
+		Promise: types.SocketPromise(s.Id), App: s.App, Slots: s.Slots, Power: s.Power, Stake: s.Collateral,
 	})
 }
 

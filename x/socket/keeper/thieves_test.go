@@ -57,8 +57,12 @@ func TestOnlyTheHolder(t *testing.T) {
 // not beyond the proven power, the slots, or the stake.
 func TestMintingBeyondWhatIsFree(t *testing.T) {
 	f := newFixture(t)
+	params, err := f.k.Params.Get(f.ctx)
+	require.NoError(t, err)
+	params.CollateralPerE = coin(5 * emc)
+	require.NoError(t, f.k.Params.Set(f.ctx, params))
 	f.mint(3, 0)
-	_, err := f.tryMint(f.minting(2, 0))
+	_, err = f.tryMint(f.minting(2, 0))
 	require.ErrorIs(t, err, computetypes.ErrReserved)
 	strong := f.minting(1, 0)
 	strong.SlotPower = 2 * types.MicroE
@@ -68,7 +72,7 @@ func TestMintingBeyondWhatIsFree(t *testing.T) {
 	_, err = f.tryMint(f.minting(1, 0))
 	require.ErrorIs(t, err, computetypes.ErrReserved, "after its power fell")
 	require.NoError(t, f.compute.SetPower(f.ctx, f.node, 4*types.MicroE))
-	_, err = f.nodes.Unstake(f.ctx, &computetypes.MsgUnstake{Operator: f.miner.String(), Node: f.node.String(), Amount: coin(97 * emc)})
+	_, err = f.nodes.Unstake(f.ctx, &computetypes.MsgUnstake{Operator: f.miner.String(), Node: f.node.String(), Amount: coin(85 * emc)})
 	require.NoError(t, err)
 	_, err = f.tryMint(f.minting(1, 0))
 	require.ErrorIs(t, err, computetypes.ErrReserved, "after unstaking")

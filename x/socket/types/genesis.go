@@ -48,7 +48,7 @@ func (s Socket) validate() error {
 	if s.Id != SocketID(minter, s.Sequence) {
 		return errorsmod.Wrapf(ErrInvalidSocket, "the id of its minter's socket %d is %s", s.Sequence, SocketID(minter, s.Sequence))
 	}
-	for _, n := range []math.Int{s.Collateral, s.Ask, s.Price, s.Used, s.Missed, s.Refunded, s.Paid} {
+	for _, n := range []math.Int{s.Collateral, s.Ask, s.Price, s.Used, s.Failed, s.Held, s.Refunded, s.Paid} {
 		if n.IsNil() || n.IsNegative() || n.GT(math.NewInt(MaxAmount)) {
 			return errorsmod.Wrap(ErrInvalidAmount, "an amount is missing, negative or too great")
 		}

@@ -61,7 +61,7 @@ func (s Socket) Refund(outage uint64) math.Int {
 		return math.ZeroInt()
 	}
 	seconds := math.MinInt(math.NewIntFromUint64(outage), s.Validity())
-	due := s.Price.Mul(seconds).Quo(s.Validity()).Add(s.Missed)
+	due := s.Price.Mul(seconds).Quo(s.Validity()).Add(s.Failed)
 	return math.MinInt(s.Unused(), due)
 }
 
@@ -89,7 +89,7 @@ func (s Socket) Split(slots uint32) (rest, part Socket) {
 	rest.Slots, rest.Power = s.Slots-slots, s.Power-part.Power
 	rest.Price, part.Price = share(s.Price)
 	rest.Used, part.Used = share(s.Used)
-	rest.Missed, part.Missed = share(s.Missed)
+	rest.Failed, part.Failed = share(s.Failed)
 	rest.Collateral, part.Collateral = share(s.Collateral)
 	// Both roundings may fall on one side: what was used never exceeds the price.
 	if excess := part.Used.Sub(part.Price); excess.IsPositive() {
