@@ -217,7 +217,7 @@ func TestAPromiseIsKept(t *testing.T) {
 			change(f, operator, customer, m.Node)
 			_, err := f.submitOut(m, deal)
 			require.NoError(t, err)
-			m.Node, deal = "", types.Deal{}
+			m.Node = ""
 			res, err := f.submit(m)
 			require.NoError(t, err)
 			require.NotEqual(t, f.reserved(f.load(res.Node).Address, socket), r, "others go elsewhere")

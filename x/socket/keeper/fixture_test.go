@@ -68,6 +68,9 @@ type fixture struct {
 
 	miner, alice, bob sdk.AccAddress // people
 	node              sdk.AccAddress
+
+	blockSeconds int64  // between two blocks
+	afterBlock   func() // looks on after each
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -95,6 +98,7 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{
 		t: t, ctx: ctx, k: k, msg: keeper.NewMsgServer(k), query: keeper.NewQueryServer(k), market: m, trade: marketkeeper.NewMsgServer(m),
 		compute: c, nodes: computekeeper.NewMsgServer(c), nft: n, bank: money, supply: math.ZeroInt(),
+		blockSeconds: 60, afterBlock: func() {},
 	}
 	f.populate()
 	return f
@@ -183,7 +187,7 @@ func atomically[R any](f *fixture, run func(sdk.Context) (R, error)) (R, error) 
 func (f *fixture) pass(seconds int64, online bool) {
 	f.t.Helper()
 	for seconds > 0 {
-		step := min(seconds, 60)
+		step := min(seconds, f.blockSeconds)
 		seconds -= step
 		f.ctx = f.ctx.WithBlockTime(f.ctx.BlockTime().Add(time.Duration(step) * time.Second)).WithBlockHeight(f.ctx.BlockHeight() + 1).
 			WithEventManager(sdk.NewEventManager())
@@ -199,6 +203,7 @@ func (f *fixture) pass(seconds int64, online bool) {
 		require.NoError(f.t, f.compute.EndBlock(f.ctx))
 		require.NoError(f.t, f.market.EndBlock(f.ctx))
 		require.NoError(f.t, f.k.EndBlock(f.ctx))
+		f.afterBlock()
 	}
 	f.check()
 }

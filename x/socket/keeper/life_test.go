@@ -3,6 +3,7 @@ package keeper_test
 import (
 	"encoding/base64"
 	"encoding/xml"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -71,12 +72,8 @@ func TestVanishedNodeRefundsTheHolder(t *testing.T) {
 // A jailed node cannot deliver, and neither can one that lost its power.
 func TestOutageOfJailAndOfPower(t *testing.T) {
 	for name, breaks := range map[string]func(*fixture){
-		"jailed": func(f *fixture) {
-			now, err := f.compute.Now(f.ctx)
-			require.NoError(f.t, err)
-			require.NoError(f.t, f.compute.Jail(f.ctx, f.node, now+2*day, "test"))
-		},
-		"power": func(f *fixture) { require.NoError(f.t, f.compute.SetPower(f.ctx, f.node, types.MicroE)) },
+		"jailed": func(f *fixture) { f.jail() },
+		"power":  func(f *fixture) { require.NoError(f.t, f.compute.SetPower(f.ctx, f.node, types.MicroE)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
@@ -132,11 +129,11 @@ func TestPicture(t *testing.T) {
 		svg, err := base64.StdEncoding.DecodeString(data)
 		require.NoError(t, err)
 		for dec := xml.NewDecoder(strings.NewReader(string(svg))); ; {
-			if _, err := dec.Token(); err == io.EOF {
+			_, err := dec.Token()
+			if errors.Is(err, io.EOF) {
 				break
-			} else {
-				require.NoError(t, err)
 			}
+			require.NoError(t, err)
 		}
 		for _, words := range []string{"charlm", ">2.00<", "2 slots", "24 hours left"} {
 			require.Contains(t, string(svg), words)

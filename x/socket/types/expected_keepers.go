@@ -50,9 +50,11 @@ type Token struct {
 	Metadata      *Metadata
 }
 
-// The bank, the accounts and the pool.
 type (
-	BankKeeper    = purse.Bank
+	// BankKeeper moves coins.
+	BankKeeper = purse.Bank
+	// AccountKeeper tells which addresses have accounts.
 	AccountKeeper = purse.Accounts
+	// CommunityPool takes fees.
 	CommunityPool = purse.Pool
 )

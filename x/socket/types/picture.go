@@ -58,7 +58,7 @@ func plural(n uint32) string {
 	return "s"
 }
 
-// powerText writes micro-E as E with what matters of its digits.
+// PowerText writes micro-E as E with what matters of its digits.
 func PowerText(micro uint64) string {
 	switch whole, part := micro/MicroE, micro%MicroE; {
 	case whole >= 1000:
