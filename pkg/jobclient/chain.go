@@ -9,6 +9,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/edgematrix/emc/x/compute/types"
+	markettypes "github.com/edgematrix/emc/x/market/types"
 )
 
 // ErrNotFound says that the chain has no such app, node or job.
@@ -27,6 +28,8 @@ type Chain interface {
 	// CustomerJobs returns all jobs of a customer that are still in the state, oldest first.
 	CustomerJobs(ctx context.Context, customer string) ([]types.Job, error)
 	Balance(ctx context.Context, address string) (sdk.Coin, error)
+	// Session that may pay for jobs.
+	Session(ctx context.Context, id string) (markettypes.QuerySessionResponse, error)
 	// Time is the time of the newest block.
 	Time(ctx context.Context) (time.Time, error)
 }

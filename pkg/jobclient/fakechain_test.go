@@ -15,6 +15,7 @@ import (
 
 	"github.com/edgematrix/emc/pkg/jobclient"
 	"github.com/edgematrix/emc/x/compute/types"
+	markettypes "github.com/edgematrix/emc/x/market/types"
 )
 
 const chainID = "emc-test-1"
@@ -32,6 +33,7 @@ type fakeChain struct {
 	balance int64
 	sent    []sdk.Msg
 	silent  error // every query fails with it
+	session *markettypes.QuerySessionResponse
 	seq     uint64
 }
 
@@ -111,6 +113,14 @@ func (f *fakeChain) Balance(context.Context, string) (sdk.Coin, error) {
 	return types.Uemc(math.NewInt(f.balance)), f.silent
 }
 
+func (f *fakeChain) Session(_ context.Context, id string) (markettypes.QuerySessionResponse, error) {
+	defer f.lock()()
+	if f.session == nil || f.session.Session.Id != id {
+		return markettypes.QuerySessionResponse{}, fmt.Errorf("session %s: %w", id, jobclient.ErrNotFound)
+	}
+	return *f.session, f.silent
+}
+
 func (f *fakeChain) Time(context.Context) (time.Time, error) { return time.Now(), nil }
 
 const fee = 1_000 // uemc a transaction
@@ -134,6 +144,10 @@ func (f *fakeChain) Send(ctx context.Context, msg sdk.Msg, signed func(string) e
 			}
 		}
 		tx.Response, err = (&types.MsgSubmitJobResponse{Job: id}).Marshal()
+	case *markettypes.MsgSubmitSessionJob:
+		id := f.submit(m.Job())
+		f.sent[len(f.sent)-1] = m
+		tx.Response, err = (&markettypes.MsgSubmitSessionJobResponse{Job: id}).Marshal()
 	case *types.MsgAcceptResult:
 		err = f.accept(tx, m)
 	case *types.MsgCancelJob:

@@ -13,6 +13,7 @@ import (
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
 
 	"github.com/edgematrix/emc/x/compute/types"
+	markettypes "github.com/edgematrix/emc/x/market/types"
 )
 
 // pageSize of listings.
@@ -109,6 +110,15 @@ func (q queries) Balance(ctx context.Context, address string) (sdk.Coin, error) 
 		return sdk.Coin{}, queryError(err)
 	}
 	return *r.Balance, nil
+}
+
+// Session implements Chain.
+func (q queries) Session(ctx context.Context, id string) (markettypes.QuerySessionResponse, error) {
+	r, err := markettypes.NewQueryClient(q.ctx).Session(ctx, &markettypes.QuerySessionRequest{Session: id})
+	if err != nil {
+		return markettypes.QuerySessionResponse{}, queryError(err)
+	}
+	return *r, nil
 }
 
 // Time implements Chain.

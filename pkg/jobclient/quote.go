@@ -12,6 +12,7 @@ import (
 
 	"github.com/edgematrix/emc/pkg/amount"
 	"github.com/edgematrix/emc/x/compute/types"
+	markettypes "github.com/edgematrix/emc/x/market/types"
 )
 
 // Quote is what a job would cost now.
@@ -33,6 +34,8 @@ type Quote struct {
 	Most       sdk.Coin
 	Reason     string // in words why no node fits
 	Candidates []types.Candidate
+	// Session that pays, as it was; nil for none.
+	Session *markettypes.QuerySessionResponse
 }
 
 // Quote checks a request and asks the chain what it would cost. It writes and sends nothing. A request that no node
@@ -63,6 +66,18 @@ func (c *Client) quote(ctx context.Context, r Request) (*order, Quote, error) {
 	}
 	if r.MaxPrice != nil && r.MaxPrice.Amount.LT(q.Params.JobMinFee.Amount) {
 		return nil, q, fmt.Errorf("--max-price %s is less than the minimum fee of a job, %s", amount.Format(*r.MaxPrice), amount.Format(q.Params.JobMinFee))
+	}
+	if o.Session != "" {
+		done, err := c.quoteFor(ctx, o, &q)
+		if err != nil {
+			return nil, q, err
+		}
+		if done {
+			if r.MaxPrice != nil {
+				q.Most = *r.MaxPrice
+			}
+			return o, q, nil
+		}
 	}
 	req := types.QueryMatchRequest{
 		App: r.App, Node: r.Node, Requirements: withStake(o.Requirements), MaxSeconds: seconds, MaxPrice: types.Uemc(math.ZeroInt()),

@@ -38,6 +38,8 @@ type Request struct {
 	MaxPrice *sdk.Coin
 	// Node that the customer wants; empty for any.
 	Node string
+	// Session that pays for the job; empty for the customer's account.
+	Session string
 	// OutputDir takes the outputs; empty is ./emc-job-<beginning of the id>.
 	OutputDir string
 }

@@ -33,7 +33,7 @@ func (c *Client) place(ctx context.Context, r Request, confirm Confirm) (*Record
 	if q.Node == "" {
 		return nil, types.Job{}, fmt.Errorf("nothing was submitted; `--dry-run` shows every node and what it lacks")
 	}
-	if err := c.checkBalance(ctx, q.Most, types.Uemc(math.ZeroInt())); err != nil {
+	if err := c.checkFunds(ctx, q, types.Uemc(math.ZeroInt())); err != nil {
 		return nil, types.Job{}, err
 	}
 	rec, msg, err := c.prepare(o, q)
@@ -44,7 +44,7 @@ func (c *Client) place(ctx context.Context, r Request, confirm Confirm) (*Record
 	if err != nil {
 		return nil, types.Job{}, err
 	}
-	if err := c.checkBalance(ctx, q.Most, types.Uemc(fee.Amount.MulRaw(acceptShare))); err != nil {
+	if err := c.checkFunds(ctx, q, types.Uemc(fee.Amount.MulRaw(acceptShare))); err != nil {
 		return nil, types.Job{}, err
 	}
 	if confirm != nil {
@@ -59,8 +59,15 @@ func (c *Client) place(ctx context.Context, r Request, confirm Confirm) (*Record
 	return rec, j, err
 }
 
-// checkBalance refuses what the customer cannot pay, before he is asked to sign.
-func (c *Client) checkBalance(ctx context.Context, most, fees sdk.Coin) error {
+// checkFunds refuses what cannot be paid, before the customer is asked to sign.
+func (c *Client) checkFunds(ctx context.Context, q Quote, fees sdk.Coin) error {
+	most := q.Most
+	if q.Session != nil {
+		if err := checkFree(*q.Session, most); err != nil {
+			return err
+		}
+		most = types.Uemc(math.ZeroInt()) // the account pays the fees alone
+	}
 	have, err := c.Chain.Balance(ctx, c.Wallet.Address())
 	if err != nil {
 		return err
@@ -72,12 +79,15 @@ func (c *Client) checkBalance(ctx context.Context, most, fees sdk.Coin) error {
 	if fees.IsPositive() {
 		and = "about " + amount.Format(fees) + " of fees"
 	}
+	if q.Session != nil {
+		return fmt.Errorf("%s has %s, and pays %s: send coins there", c.Wallet.Address(), amount.Format(have), and)
+	}
 	return fmt.Errorf("%s has %s; the job holds %s until it ends, plus %s: send coins there, or ask for less with --max-price or --max-time",
 		c.Wallet.Address(), amount.Format(have), amount.Format(most), and)
 }
 
 // prepare makes the job's key and salt and the message that names them.
-func (c *Client) prepare(o *order, q Quote) (*Record, *types.MsgSubmitJob, error) {
+func (c *Client) prepare(o *order, q Quote) (*Record, sdk.Msg, error) {
 	priv, pub, err := transfer.NewAccessKey()
 	if err != nil {
 		return nil, nil, err
@@ -113,12 +123,15 @@ func (c *Client) prepare(o *order, q Quote) (*Record, *types.MsgSubmitJob, error
 	if err := msg.Validate(q.Params); err != nil {
 		return nil, nil, plain{err}
 	}
+	if o.Session != "" {
+		return rec, forSession(o.Session, msg), nil
+	}
 	return rec, msg, nil
 }
 
 // submit keeps the record, then sends. The folder is removed again only when it is certain that no block holds the
 // submission.
-func (c *Client) submit(ctx context.Context, rec *Record, msg *types.MsgSubmitJob) error {
+func (c *Client) submit(ctx context.Context, rec *Record, msg sdk.Msg) error {
 	if err := c.Store.Create(rec); err != nil {
 		return err
 	}
@@ -137,12 +150,12 @@ func (c *Client) submit(ctx context.Context, rec *Record, msg *types.MsgSubmitJo
 		}
 		return fmt.Errorf("%w\nTransaction %s may still enter a block: `emcd job list` shows whether the job exists, `emcd job attach` goes on with it", err, rec.SubmitTx)
 	}
-	var response types.MsgSubmitJobResponse
-	if err := response.Unmarshal(tx.Response); err != nil {
+	id, err := submitted(msg, tx.Response)
+	if err != nil {
 		return fmt.Errorf("the chain's answer to transaction %s cannot be read: %w; `emcd job list` shows the job", tx.Hash, err)
 	}
 	rec.Fees = rec.Fees.Add(tx.Fee.Amount)
-	if err := c.Store.Name(rec, response.Job); err != nil {
+	if err := c.Store.Name(rec, id); err != nil {
 		return err
 	}
 	c.Console.Say("Job %s is on the chain: block %d, transaction %s.", rec.ID, tx.Height, tx.Hash)

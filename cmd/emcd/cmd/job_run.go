@@ -29,6 +29,7 @@ import (
 // jobOrder holds the flags of a new job.
 type jobOrder struct {
 	app, appFile, worker, region, output string
+	session                              string
 	inputs, args, env, guest             []string
 	memory, maxOutput, maxLog            string
 	maxPrice, minStake, minPower         string
@@ -60,6 +61,7 @@ same), 4 the job ended without a result, 5 the result does not match its receipt
 130 interrupted, 1 anything else.`,
 		Example: `  emcd job run --app charlm --input book.txt --from alice -- train --input /in/book.txt
   emcd job run --app charlm --input weights.bin --max-time 5m --max-price 0.1emc --from alice -- generate --weights /in/weights.bin
+  emcd job run --app charlm --input book.txt --session SESSION --from bob -- train --input /in/book.txt
   emcd job run --app charlm --input book.txt --dry-run`,
 		Args: o.takeArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return exitJob(cmd, o.run(cmd, true)) },
@@ -102,6 +104,7 @@ func (o *jobOrder) addFlags(cmd *cobra.Command) {
 	f.Int64Var(&o.maxOutputFiles, "max-output-files", limits.OutputFiles, "limit of output files")
 	f.StringVar(&o.maxLog, "max-log", humanize.IBytes(uint64(limits.LogBytes)), "limit of the log")
 	f.StringVar(&o.worker, "worker", "", "address of the node that shall run it (default: the cheapest that fits)")
+	f.StringVar(&o.session, "session", "", "session that pays, for example that of a plugged socket, which brings node and price with it (default: the account of --from)")
 	f.StringVar(&o.region, "region", "", "region of the node, for example DE or US-CA")
 	f.Uint32Var(&o.cores, "cpu-cores", 0, "CPU cores that the node must give")
 	f.Uint32Var(&o.gpus, "gpus", 0, "GPUs that the node must have")
@@ -193,7 +196,7 @@ func askPerson(cmd *cobra.Command, question, otherwise string) error {
 func (o *jobOrder) request() (jobclient.Request, error) {
 	r := jobclient.Request{
 		App: o.app, Args: append(slices.Clone(o.args), o.guest...), Env: o.env, AppFile: o.appFile, MaxTime: o.maxTime,
-		Node: o.worker, OutputDir: o.output,
+		Node: o.worker, Session: o.session, OutputDir: o.output,
 		Requirements: types.Requirements{
 			CpuCores: o.cores, Gpus: o.gpus, GpuModel: o.gpuModel, Region: o.region, MinIsolation: o.isolation, Egress: o.egress, MinStake: sdkmath.ZeroInt(),
 		},
