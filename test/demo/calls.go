@@ -42,6 +42,7 @@ type market struct {
 	node, router       keyPair
 	nodePart, vouching *rig.Process
 	nodeAt, routerAt   []string // addresses
+	count              int      // of the calls
 	alice              *onchain.Chain
 	sessionKey         keyPair
 	session            session.Info
@@ -52,7 +53,7 @@ type market struct {
 // calls shows what sessions are for: ten thousand calls between two processes, settled by one message.
 func (d *demo) calls(ctx context.Context, t trained) (err error) {
 	d.head(fmt.Sprintf("Calls: %d of them, answered by the model, without waiting for a block", callCount))
-	m := &market{demo: d, dir: filepath.Join(d.dir, "calls")}
+	m := &market{demo: d, dir: filepath.Join(d.dir, "calls"), count: callCount}
 	if err := os.MkdirAll(m.dir, 0o755); err != nil {
 		return err
 	}
@@ -97,10 +98,10 @@ func (m *market) open(ctx context.Context, t trained) (err error) {
 	if err := m.register(ctx); err != nil {
 		return err
 	}
-	if m.nodePart, m.nodeAt, err = m.start(ctx, "node", m.books[1].Address, t.weights); err != nil {
+	if m.nodePart, m.nodeAt, err = m.start(ctx, "node", "node", part{Operator: m.books[1].Address, Weights: t.weights}); err != nil {
 		return err
 	}
-	if m.vouching, m.routerAt, err = m.start(ctx, "router", m.books[2].Address, ""); err != nil {
+	if m.vouching, m.routerAt, err = m.start(ctx, "router", "router", part{Operator: m.books[2].Address}); err != nil {
 		return err
 	}
 	return m.openSession(ctx)
@@ -148,12 +149,11 @@ func (m *market) register(ctx context.Context) error {
 	return m.money.Check(ctx)
 }
 
-// start starts a party in a process of its own, and returns where it listens.
-func (m *market) start(ctx context.Context, role, operator, weights string) (*rig.Process, []string, error) {
-	file := filepath.Join(m.dir, role)
-	config, err := json.Marshal(part{
-		RPC: m.net.RPC, ChainID: m.net.ChainID, KeyFile: file + ".key", Ledger: file + ".ledger", Operator: operator, Charlm: m.bin.Charlm(), Weights: weights,
-	})
+// start starts a party in a process of its own, and returns where it listens. Its files bear its name.
+func (m *market) start(ctx context.Context, role, name string, p part) (*rig.Process, []string, error) {
+	file := filepath.Join(m.dir, name)
+	p.RPC, p.ChainID, p.KeyFile, p.Ledger, p.Charlm = m.net.RPC, m.net.ChainID, file+".key", file+".ledger", m.bin.Charlm()
+	config, err := json.Marshal(p)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -164,19 +164,19 @@ func (m *market) start(ctx context.Context, role, operator, weights string) (*ri
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := rig.Launch(file+".log", nil, "", self, role, file+".json")
+	process, err := rig.Launch(file+".log", nil, "", self, role, file+".json")
 	if err != nil {
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, partTime)
 	defer cancel()
-	line, err := p.WaitLine(ctx, "ready ")
+	line, err := process.WaitLine(ctx, "ready ")
 	if err != nil {
-		p.Kill()
-		return nil, nil, fmt.Errorf("the %s does not start: %w; %s", role, err, p.Output())
+		process.Kill()
+		return nil, nil, fmt.Errorf("the %s does not start: %w; %s", role, err, process.Output())
 	}
-	m.say("the %s is process %d", role, p.PID())
-	return p, addresses(line), nil
+	m.say("the %s is process %d", role, process.PID())
+	return process, addresses(line), nil
 }
 
 func (m *market) openSession(ctx context.Context) (err error) {
@@ -200,7 +200,11 @@ func (m *market) openSession(ctx context.Context) (err error) {
 
 // signer is a key of the network's home.
 func (m *market) signer(name string) (chainclient.KeyringSigner, error) {
-	ring, err := keyring.New(sdk.KeyringServiceName(), keyring.BackendTest, m.net.Home, nil, m.client.Codec)
+	return m.signerIn(m.net.Home, name)
+}
+
+func (m *market) signerIn(home, name string) (chainclient.KeyringSigner, error) {
+	ring, err := keyring.New(sdk.KeyringServiceName(), keyring.BackendTest, home, nil, m.client.Codec)
 	if err != nil {
 		return chainclient.KeyringSigner{}, err
 	}

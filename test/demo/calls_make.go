@@ -65,8 +65,8 @@ func (m *market) makeCalls(ctx context.Context) (c *caller, err error) {
 	st, took := c.lane.Standing(), time.Since(begin)
 	m.say("%d calls in %.1f s (%.0f a second) over %d streams: each with a request and a receipt, and vouchers as they add up, all signed and verified, and durable on all sides before they count",
 		st.Count, took.Seconds(), float64(st.Count)/took.Seconds(), streams)
-	if st.Count != callCount || st.Open != 0 || st.Owed() != 0 {
-		return c, fmt.Errorf("%d receipts, %d calls still open, %d uemc without a voucher: expected %d, none and none", st.Count, st.Open, st.Owed(), callCount)
+	if st.Count != uint64(m.count) || st.Open != 0 || st.Owed() != 0 {
+		return c, fmt.Errorf("%d receipts, %d calls still open, %d uemc without a voucher: expected %d, none and none", st.Count, st.Open, st.Owed(), m.count)
 	}
 	return c, nil
 }
@@ -87,7 +87,7 @@ func (c *caller) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if c.store, err = ledger.Open(filepath.Join(c.dir, "alice.ledger")); err != nil {
+	if c.store, err = ledger.Open(filepath.Join(c.dir, c.session.ID.String()+".ledger")); err != nil {
 		return err
 	}
 	customer, err := session.NewCustomer(session.CustomerConfig{
@@ -142,13 +142,13 @@ func (c *caller) stream(ctx context.Context, begin time.Time) error {
 	defer client.Close()
 	for {
 		n := c.next.Add(1)
-		if n > callCount {
+		if n > int64(c.count) {
 			return client.Settle(ctx)
 		}
 		if err := c.one(ctx, client, n); err != nil {
 			return fmt.Errorf("call %d: %w", n, err)
 		}
-		if done := c.done.Add(1); done%(callCount/5) == 0 {
+		if done := c.done.Add(1); done%(int64(c.count)/5) == 0 {
 			st := c.lane.Standing()
 			c.say("%d calls after %.1f s; vouchers over %s so far", done, time.Since(begin).Seconds(), emc(int64(st.Vouched)))
 		}

@@ -1,6 +1,7 @@
 // Command demo shows the main job on real input: a fresh network, a worker, a
 // customer who has a language model trained on a text, has it write, and then
-// makes ten thousand calls to it that one message settles.
+// makes ten thousand calls to it that one message settles; and then a compute
+// socket of the worker's power, which is bought, sold on, plugged in, and used.
 // Every figure that it prints it also checks; it ends with everything stopped,
 // and with status 0 only if every figure is right.
 package main
@@ -88,6 +89,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	if err := d.calls(ctx, trained); err != nil {
+		return err
+	}
+	if err := d.sockets(ctx, trained); err != nil {
 		return err
 	}
 	if err := d.money.Settled(ctx); err != nil {

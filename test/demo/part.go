@@ -38,6 +38,7 @@ type part struct {
 	KeyFile      string // 32 bytes in hex
 	Ledger       string
 	Operator     string // pays the fees
+	PayerFile    string // key that sends the transactions, if another than the party's own does
 	Charlm       string // the module, and the weights that it answers with; a node's
 	Weights      string
 }
@@ -71,7 +72,13 @@ func (p part) run(ctx context.Context, role string) error {
 		return err
 	}
 	defer store.Close()
-	chain, err := connect(p.RPC, p.ChainID, key, p.Operator)
+	payer := key
+	if p.PayerFile != "" {
+		if payer, err = readKey(p.PayerFile); err != nil {
+			return err
+		}
+	}
+	chain, err := connect(p.RPC, p.ChainID, payer, p.Operator)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ type Job struct {
 	ID            string   `json:"id"`
 	Customer      string   `json:"customer"`
 	App           string   `json:"app"`
+	Source        string   `json:"source"`
 	Status        string   `json:"status"`
 	Node          string   `json:"node"`
 	Operator      string   `json:"operator"`

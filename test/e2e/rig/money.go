@@ -134,7 +134,7 @@ func (m *Money) checkJob(ctx context.Context, j Job, height int64) error {
 }
 
 // checkNodes: the stake account is the sum of stakes and unbondings, and each
-// node has promised exactly the slots of its live jobs.
+// node has promised exactly the slots of its sockets and of its live jobs.
 func (m *Money) checkNodes(ctx context.Context, known map[string]Job, height int64) error {
 	nodes, err := all[nodeView](ctx, m.net, "/emc/compute/v1/nodes", "nodes", height)
 	if err != nil {
@@ -151,14 +151,12 @@ func (m *Money) checkNodes(ctx context.Context, known map[string]Job, height int
 		if err != nil {
 			return err
 		}
-		live := Int(0)
-		for _, j := range jobs {
-			if j.Live() {
-				live++
-			}
+		sockets, err := m.net.NodeSockets(ctx, n.Address, height)
+		if err != nil {
+			return err
 		}
-		if live != n.ReservedSlots || n.ReservedSlots > n.Offer.Slots {
-			return fmt.Errorf("node %s has %d live jobs and %d of %d slots reserved", n.Address, live, n.ReservedSlots, n.Offer.Slots)
+		if promised := promised(jobs, sockets); promised != n.ReservedSlots || n.ReservedSlots > n.Offer.Slots {
+			return fmt.Errorf("node %s has sockets and live jobs with %d slots, and %d of %d reserved", n.Address, promised, n.ReservedSlots, n.Offer.Slots)
 		}
 	}
 	for id, j := range known {
