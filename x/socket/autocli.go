@@ -17,7 +17,7 @@ func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 			RpcCommandOptions: []*autocliv1.RpcCommandOptions{
 				command("Params", "params", "Show the rules of the module", ""),
 				command("Socket", "socket [socket]", "Show one socket: its state in words, what is left of it, its picture", "emcd query socket socket s0f3c…", "socket"),
-				command("Listings", "listings [app]", "List what is for sale for an app, the cheapest E-hour first (`emcd socket listings` draws a table)", "emcd query socket listings charlm", "app"),
+				{RpcMethod: "Listings", Skip: true}, // cmd/emcd has one that sorts, and draws a table
 				command("NodeSockets", "node-sockets [node]", "List a node's sockets", "emcd query socket node-sockets emc1…", "node"),
 				command("Held", "held [holder]", "List somebody's sockets that are listed or plugged (the others: emcd query nft nfts --owner)", "emcd query socket held emc1…", "holder"),
 			},

@@ -70,7 +70,14 @@ func addModuleCommands(root *cobra.Command, chain *app.App) error {
 		AddTxConnFlags: sdkflags.AddTxFlagsToCmd,
 	}
 	builder.DefineMessageFlagType("cosmos.base.v1beta1.Coin", coinType{})
-	return options.EnhanceRootCommandWithBuilder(root, builder)
+	if err := options.EnhanceRootCommandWithBuilder(root, builder); err != nil {
+		return err
+	}
+	sockets, _, err := root.Find([]string{"query", "socket"})
+	if err == nil {
+		sockets.AddCommand(socketListingsCmd())
+	}
+	return err
 }
 
 // coinType reads a coin in any of the units that people write.
