@@ -69,7 +69,7 @@ func TestShadowApps(t *testing.T) {
 		{name: "parallel, restarted", options: parallel, restart: 7},
 		{name: "asked to simulate", simulates: true},
 	}
-	p := newPlay(t, 6, nil)
+	p := newPlay(t, 8, nil)
 	p.checkTx = true
 	for _, s := range shadows {
 		s.begin(t, p.genesis, &abci.RequestFinalizeBlock{Height: 1, Time: p.time})
@@ -82,7 +82,7 @@ func TestShadowApps(t *testing.T) {
 			p.requireInvariants()
 		}
 	}
-	p.live(60, 300, 20)
+	p.live(60, 300, 40)
 	p.requireInvariants()
 	p.requireLife()
 	for _, phase := range []poctypes.Phase{poctypes.PHASE_OPEN, poctypes.PHASE_REVEAL} {

@@ -65,6 +65,7 @@ type play struct {
 	time     time.Time
 	later    []later
 	ledger   ledger
+	plugged  map[string]bool // sessions that a socket pays for
 
 	// CheckTx sends each transaction through CheckTx first, as a node's mempool does.
 	checkTx bool
@@ -84,6 +85,8 @@ type counters struct {
 	paramChanges                int
 	proving                     provingCounters
 	trading                     tradingCounters
+	sockets                     socketCounters
+	tried                       map[string]int // transactions of each operation
 }
 
 // simulatedApp is an application on a database.
@@ -112,7 +115,8 @@ func newPlay(t testing.TB, seed int64, options map[string]any) *play {
 		r, simtypes.RandomAccounts(r, simAccounts), simtypes.Config{GenesisTime: simStart().Unix(), ChainID: simChain})
 	consensus := app.DefaultConsensusParams().ToProto()
 	consensus.Block.MaxGas = -1
-	p := &play{t: t, app: a, accounts: accounts, r: r, time: simStart(), count: counters{closed: map[computetypes.JobStatus]int{}}}
+	p := &play{t: t, app: a, accounts: accounts, r: r, time: simStart(), plugged: map[string]bool{},
+		count: counters{closed: map[computetypes.JobStatus]int{}, tried: map[string]int{}}}
 	p.begin(&abci.RequestInitChain{ChainId: simChain, Time: simStart(), InitialHeight: 1, ConsensusParams: &consensus, AppStateBytes: state})
 	return p
 }
@@ -277,6 +281,7 @@ func (p *play) act(ctx sdk.Context, op operation, index int) (raw []byte, result
 	require.NoError(p.t, f.DeliveryResultHandler()(result), "block %d, %T: %v", ctx.BlockHeight(), msg, msg)
 	p.requireVerdict(ctx, op, msg)
 	p.count.sent++
+	p.count.tried[op.name]++
 	if result != nil {
 		p.count.refused++
 	}

@@ -2,14 +2,18 @@ package app_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	dbm "github.com/cosmos/cosmos-db"
 	"github.com/stretchr/testify/require"
 
+	nftkeeper "github.com/cosmos/cosmos-sdk/contrib/x/nft/keeper"
 	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
 	"github.com/cosmos/cosmos-sdk/types/kv"
 	authzkeeper "github.com/cosmos/cosmos-sdk/x/authz/keeper"
@@ -20,6 +24,7 @@ import (
 	"github.com/edgematrix/emc/app"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 	poctypes "github.com/edgematrix/emc/x/poc/types"
+	sockettypes "github.com/edgematrix/emc/x/socket/types"
 )
 
 // exported is the genesis of a chain that goes on where the play stands.
@@ -66,15 +71,19 @@ func requireSameAfterImport(t testing.TB, p *play) {
 	require.NoError(t, other.ComputeKeeper.CheckInvariants(ctx))
 	require.NoError(t, other.PocKeeper.CheckInvariants(ctx))
 	require.NoError(t, other.MarketKeeper.CheckInvariants(ctx))
+	require.NoError(t, other.SocketKeeper.CheckInvariants(ctx))
 
 	compared := 0
 	for _, key := range p.app.GetStoreKeys() {
 		name := key.Name()
 		skip := notExported()[name]
 		a, b := pairs(here.KVStore(key), skip), pairs(ctx.KVStore(other.GetKey(name)), skip)
+		if name == nftkeeper.StoreKey {
+			maps.DeleteFunc(a, emptyClass)
+		}
 		require.Empty(t, differences(p.app, name, a, b), "store %s", name)
-		if name == poctypes.StoreKey {
-			require.Greater(t, len(a), 10, "of x/poc nothing was compared")
+		if name == poctypes.StoreKey || name == sockettypes.StoreKey {
+			require.Greater(t, len(a), 10, "of %s nothing was compared", name)
 		}
 		compared += len(a)
 	}
@@ -90,6 +99,12 @@ func requireSameAfterImport(t testing.TB, p *play) {
 		}
 	}
 	require.Equal(t, before.String(), after.String())
+}
+
+// emptyClass is x/nft's count of a class whose last NFT was burned: an import does
+// not write a zero, which is read the same.
+func emptyClass(key string, value []byte) bool {
+	return strings.HasPrefix(key, string(nftkeeper.ClassTotalSupply)) && binary.BigEndian.Uint64(value) == 0
 }
 
 func pairs(store storetypes.KVStore, skip [][]byte) map[string][]byte {

@@ -45,6 +45,7 @@ func (p *play) watch(events []abci.Event) {
 		default:
 			p.watchProving(parsed)
 			p.watchTrading(parsed)
+			p.watchSockets(parsed)
 		}
 	}
 }
@@ -57,6 +58,7 @@ func (p *play) requireInvariants() {
 	require.NoError(p.t, p.app.ComputeKeeper.CheckInvariants(ctx), "after block %d", p.app.LastBlockHeight())
 	require.NoError(p.t, p.app.PocKeeper.CheckInvariants(ctx), "after block %d", p.app.LastBlockHeight())
 	require.NoError(p.t, p.app.MarketKeeper.CheckInvariants(ctx), "after block %d", p.app.LastBlockHeight())
+	require.NoError(p.t, p.app.SocketKeeper.CheckInvariants(ctx), "after block %d", p.app.LastBlockHeight())
 	p.requireLedger()
 	held := sdk.NewInt64Coin(computetypes.Denom, 0)
 	p.app.BankKeeper.IterateAllBalances(ctx, func(_ sdk.AccAddress, coin sdk.Coin) bool {
@@ -71,9 +73,10 @@ func (p *play) requireInvariants() {
 // missing names what has not happened yet.
 func (p *play) missing() []string {
 	c := p.count
-	var out []string
+	out := p.untried()
 	all := c.proving.all()
 	maps.Copy(all, c.trading.all())
+	maps.Copy(all, c.sockets.all())
 	for what, n := range all {
 		if n == 0 {
 			out = append(out, what)
@@ -102,7 +105,7 @@ func (p *play) requireLife() {
 		"nodes: %d retired, %d unjailed, %d unbondings; %d standstills, %d changes of parameters", c.sent, c.refused, c.skipped,
 		c.closed[computetypes.JOB_STATUS_COMPLETED], c.closed[computetypes.JOB_STATUS_FAILED], c.closed[computetypes.JOB_STATUS_CANCELLED],
 		c.closed[computetypes.JOB_STATUS_EXPIRED], c.passedOn, c.retired, c.unjailed, c.unbonded, c.standstills, c.paramChanges)
-	p.t.Logf("proving: %+v; trading: %+v", c.proving, c.trading)
+	p.t.Logf("proving: %+v; trading: %+v; sockets: %+v", c.proving, c.trading, c.sockets)
 	require.Empty(p.t, p.missing(), "this never happened: the play proves nothing about it")
 	if c.sent == 0 || 2*c.refused > c.sent {
 		p.t.Errorf("%d of %d transactions were refused", c.refused, c.sent)

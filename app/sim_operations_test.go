@@ -12,6 +12,7 @@ import (
 	markettypes "github.com/edgematrix/emc/x/market/types"
 	"github.com/edgematrix/emc/x/poc"
 	poctypes "github.com/edgematrix/emc/x/poc/types"
+	sockettypes "github.com/edgematrix/emc/x/socket/types"
 )
 
 var (
@@ -64,7 +65,7 @@ func operationsOf(a *app.App) (ops, proving *operations) {
 	proposals := simsx.NewUniqueTypeRegistry()
 	ops, proving = &operations{}, &operations{factor: 1}
 	for _, m := range a.SimulationManager().Modules {
-		if p, ok := m.(interface{ Name() string }); !ok || !slices.Contains([]string{computetypes.ModuleName, poctypes.ModuleName, markettypes.ModuleName}, p.Name()) {
+		if p, ok := m.(interface{ Name() string }); !ok || !slices.Contains([]string{computetypes.ModuleName, poctypes.ModuleName, markettypes.ModuleName, sockettypes.ModuleName}, p.Name()) {
 			continue
 		}
 		if p, ok := m.(simsx.HasProposalMsgsX); ok {
@@ -83,7 +84,7 @@ func operationsOf(a *app.App) (ops, proving *operations) {
 		switch n, ok := m.(interface{ Name() string }); {
 		case ok && n.Name() == computetypes.ModuleName:
 			ops.factor = 4 // the other modules are here for company
-		case ok && n.Name() == markettypes.ModuleName:
+		case ok && slices.Contains([]string{markettypes.ModuleName, sockettypes.ModuleName}, n.Name()):
 			ops.factor = 3
 		}
 		switch m := m.(type) {

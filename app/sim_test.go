@@ -61,7 +61,7 @@ func newSimApp(logger log.Logger, db dbm.DB, loadLatest bool, appOpts servertype
 		if err != nil || ctx.BlockHeight()%5 != 0 {
 			return end, err
 		}
-		return end, errors.Join(a.ComputeKeeper.CheckInvariants(ctx), a.PocKeeper.CheckInvariants(ctx), a.MarketKeeper.CheckInvariants(ctx))
+		return end, errors.Join(a.ComputeKeeper.CheckInvariants(ctx), a.PocKeeper.CheckInvariants(ctx), a.MarketKeeper.CheckInvariants(ctx), a.SocketKeeper.CheckInvariants(ctx))
 	})
 	if loadLatest {
 		if err := a.LoadLatestVersion(); err != nil {
@@ -91,6 +91,7 @@ func TestFullAppSimulation(t *testing.T) {
 			require.NoError(t, run.App.ComputeKeeper.CheckInvariants(run.App.NewContext(true)))
 			require.NoError(t, run.App.PocKeeper.CheckInvariants(run.App.NewContext(true)))
 			require.NoError(t, run.App.MarketKeeper.CheckInvariants(run.App.NewContext(true)))
+			require.NoError(t, run.App.SocketKeeper.CheckInvariants(run.App.NewContext(true)))
 			exported, err := run.App.ExportAppStateAndValidators(false, nil, nil)
 			require.NoError(t, err)
 			again := apptest.NewApp(t, nil)
@@ -104,6 +105,7 @@ func TestFullAppSimulation(t *testing.T) {
 			require.Contains(t, state, "compute")
 			require.Contains(t, state, "poc")
 			require.Contains(t, state, "market")
+			require.Contains(t, state, "socket")
 		})
 }
 
@@ -183,7 +185,7 @@ func TestAppStateDeterminism(t *testing.T) {
 // continued goes on with the same people, and counts on, on another application.
 func (p *play) continued(a *app.App, genesis *abci.RequestInitChain) *play {
 	p.t.Helper()
-	next := &play{t: p.t, app: a, accounts: p.accounts, r: p.r, time: p.time, count: p.count}
+	next := &play{t: p.t, app: a, accounts: p.accounts, r: p.r, time: p.time, plugged: p.plugged, count: p.count}
 	next.begin(genesis)
 	return next
 }

@@ -26,7 +26,7 @@ func RandomizedGenState(s *module.SimulationState) {
 		g.Apps = append(g.Apps, randomApp(s.Rand, fmt.Sprintf("app-%d", i), account().AddressBech32))
 	}
 	nodes := map[string]bool{}
-	for range 2 + s.Rand.Intn(5) {
+	for range 4 + s.Rand.Intn(5) {
 		node, operator := account(), account()
 		if nodes[node.AddressBech32] {
 			continue
@@ -37,7 +37,7 @@ func RandomizedGenState(s *module.SimulationState) {
 			Offer: randomOffer(s.Rand, g.Apps), Stake: math.ZeroInt(), Deposit: math.ZeroInt(), ReservedStake: math.ZeroInt(), RegisteredAt: start,
 			Power: randomPower(s.Rand),
 		}
-		if n.Jailed = s.Rand.Intn(3) > 0 || len(g.Nodes) == 0; n.Jailed {
+		if n.Jailed = s.Rand.Intn(3) == 0 || len(g.Nodes) == 0; n.Jailed {
 			longest := int64(600)
 			if len(g.Nodes) == 0 {
 				longest = 10 // who is jailed for long is often retired before anybody can unjail it

@@ -49,7 +49,7 @@ func (s scene) voucher(session types.Session) types.Voucher {
 	tree := s.tree(session, v.Lane, v.Count)
 	v.Root = tree.Root()
 	chain := sdk.UnwrapSDKContext(s.ctx).ChainID()
-	v, err := v.Sign(chain, sessionKey(session.Owner, session.Sequence, v.KeyID))
+	v, err := v.Sign(chain, SessionKey(session.Owner, session.Sequence, v.KeyID))
 	if err != nil {
 		panic(err)
 	}
@@ -65,7 +65,8 @@ func (s scene) voucher(session types.Session) types.Voucher {
 	return out
 }
 
-// lane of a session: its routers are played, and so are the nodes.
+// lane of a session: its routers are played, and so are the nodes. One that is bound
+// to a node mostly pays that node; a voucher to another is a bad one.
 func (s scene) lane(session types.Session) receipt.Lane {
 	id, err := receipt.ParseSessionID(session.Id)
 	if err != nil {
@@ -77,7 +78,9 @@ func (s scene) lane(session types.Session) receipt.Lane {
 			l.Router = receipt.Address(sdk.MustAccAddressFromBech32(router))
 		}
 	}
-	nodes := s.nodes(computetypes.ROLE_COMPUTING, anyNode)
+	nodes := s.nodes(computetypes.ROLE_COMPUTING, func(n computetypes.Node) bool {
+		return session.Node == "" || n.Address == session.Node || s.r.Intn(12) == 0
+	})
 	if len(nodes) == 0 {
 		l.Node = receipt.Address(sdk.MustAccAddressFromBech32(session.Owner))
 		return l
@@ -103,7 +106,7 @@ func (s scene) call(session types.Session, l receipt.Lane, sequence uint64) []by
 	chain := sdk.UnwrapSDKContext(s.ctx).ChainID()
 	request, err := receipt.Request{
 		Lane: l, KeyID: 1, Nonce: sequence, Digest: receipt.RequestDigest(l.Node[:]), MaxPrice: price, IssuedMs: 1, App: "charlm",
-	}.Sign(chain, sessionKey(session.Owner, session.Sequence, 1))
+	}.Sign(chain, SessionKey(session.Owner, session.Sequence, 1))
 	if err != nil {
 		panic(err)
 	}

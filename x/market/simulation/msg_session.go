@@ -6,6 +6,7 @@ import (
 	"cosmossdk.io/math"
 
 	"github.com/cosmos/cosmos-sdk/testutil/simsx"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 	"github.com/edgematrix/emc/x/market/keeper"
@@ -40,7 +41,7 @@ func openSession(k *keeper.Keeper) simsx.SimMsgFactoryX {
 			panic(err)
 		}
 		return signers{owner}, &types.MsgOpenSession{
-			Owner: owner.AddressBech32, Deposit: deposit, Key: sessionKey(owner.AddressBech32, sequence, 1).PubKey().Bytes(),
+			Owner: owner.AddressBech32, Deposit: deposit, Key: SessionKey(owner.AddressBech32, sequence, 1).PubKey().Bytes(),
 			Allotments: s.allotments(types.Session{}, deposit.Amount), Seconds: uint64(1 + s.r.Int63n(int64(s.params.MaxSessionSeconds))),
 		}, nil
 	})
@@ -117,7 +118,7 @@ func rotateKey(k *keeper.Keeper) simsx.SimMsgFactoryX {
 		if len(session.RetiredKeys) >= types.MaxRotations {
 			result = refused(types.ErrTooMany)
 		}
-		key := sessionKey(session.Owner, session.Sequence, session.KeyId+1)
+		key := SessionKey(session.Owner, session.Sequence, session.KeyId+1)
 		return s.who(session.Owner), &types.MsgRotateSessionKey{Owner: session.Owner, Session: session.Id, Key: key.PubKey().Bytes()}, result
 	})
 }
@@ -162,8 +163,9 @@ func closeStrange(k *keeper.Keeper) simsx.SimMsgFactoryX {
 func submitJob(k *keeper.Keeper) simsx.SimMsgFactoryX {
 	return simsx.NewSimMsgFactoryWithDeliveryResultHandler[*types.MsgSubmitSessionJob](func(ctx context.Context, data source, reporter report) (signers, *types.MsgSubmitSessionJob, handler) {
 		s := newScene(ctx, k, data, reporter)
+		funded := s.r.Intn(2) == 0 // in half of the turns: there are few
 		session, ok := pick(s, "session with free money", s.sessions(func(one types.Session) bool {
-			return one.Status == types.SESSION_STATUS_OPEN && one.Free().GT(math.NewInt(100_000))
+			return one.Status == types.SESSION_STATUS_OPEN && one.Free().GT(math.NewInt(100_000)) && one.Funded() == funded
 		}))
 		if !ok {
 			return nil, nil, nil
@@ -171,10 +173,25 @@ func submitJob(k *keeper.Keeper) simsx.SimMsgFactoryX {
 		digest := make([]byte, 32)
 		s.r.Read(digest)
 		return s.who(session.Owner), &types.MsgSubmitSessionJob{
-			Customer: session.Owner, Session: session.Id, App: "app-0", MaxSeconds: uint64(1 + s.r.Intn(30)), MaxPrice: types.Uemc(session.Free()),
+			Customer: session.Owner, Session: session.Id, App: s.app(session), MaxSeconds: uint64(1 + s.r.Intn(30)), MaxPrice: types.Uemc(session.Free()),
 			Requirements: computetypes.Requirements{MinStake: math.ZeroInt()}, SpecDigest: digest, InputsDigest: digest, AccessKey: session.Key,
 		}, mayBeRefused(computetypes.ErrNoNodeFits, computetypes.ErrInvalidJob, computetypes.ErrInvalidAmount)
 	})
+}
+
+// app of a session's jobs: that of the promise that they run out of, if there is one.
+func (s scene) app(session types.Session) string {
+	if !session.Funded() {
+		return "app-0"
+	}
+	promise, known, err := s.k.Compute().Reservation(s.ctx, sdk.MustAccAddressFromBech32(session.Node), session.Source)
+	if err != nil {
+		panic(err)
+	}
+	if !known {
+		return "app-0"
+	}
+	return promise.App
 }
 
 // setCover raises, lowers and ends covers, at times beyond the stake.

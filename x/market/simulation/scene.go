@@ -83,9 +83,9 @@ func in(statuses ...types.SessionStatus) func(types.Session) bool {
 	}
 }
 
-// sessionKey is a session's key by its number: known to the simulation from the
+// SessionKey is a session's key by its number: known to the simulation from the
 // owner and his sequence, so that nothing has to be remembered.
-func sessionKey(owner string, sequence uint64, id uint32) *secp256k1.PrivKey {
+func SessionKey(owner string, sequence uint64, id uint32) *secp256k1.PrivKey {
 	secret := receipt.NewSessionID([]byte(owner), sequence<<8|uint64(id))
 	return secp256k1.GenPrivKeyFromSecret([]byte(hex.EncodeToString(secret[:])))
 }

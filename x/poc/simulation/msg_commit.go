@@ -21,7 +21,7 @@ func commitWork(k *keeper.Keeper, w *workshop) simsx.SimMsgFactoryFn[*types.MsgC
 			reporter.Skip("no window is open")
 			return nil, nil
 		}
-		p, ok := pick(s, "node that has not committed", s.provers(func(p prover) bool { return p.may() && !p.has }))
+		p, ok := pick(s, "node that has not committed", s.provers(func(p prover) bool { return !p.has && s.works(p) }))
 		if !ok {
 			return nil, nil
 		}
@@ -50,7 +50,7 @@ func commitLie(k *keeper.Keeper) simsx.SimMsgFactoryFn[*types.MsgCommitProof] {
 			reporter.Skip("no window is open")
 			return nil, nil
 		}
-		p, ok := pick(s, "node that may prove", s.provers(prover.may))
+		p, ok := pick(s, "node that may prove", s.provers(s.works))
 		if !ok {
 			return nil, nil
 		}

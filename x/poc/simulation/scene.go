@@ -84,6 +84,14 @@ func (s scene) provers(ok func(prover) bool) []prover {
 // may reports whether the node may prove.
 func (p prover) may() bool { return p.Role == computetypes.ROLE_COMPUTING && !p.Jailed }
 
+// much power is more than any proof of a simulation shows, in micro-E.
+const much = 20_000
+
+// works says whether a node takes part in the window. One that had much power from
+// the beginning mostly rests: with the first trifle that it proves it would lose
+// what sockets are made of.
+func (s scene) works(p prover) bool { return p.may() && (p.Power < much || s.r.Intn(60) == 0) }
+
 // asked lists the nodes that have to open their commitment now and will: one in
 // six stays silent throughout the window.
 func (s scene) asked() []prover {

@@ -74,6 +74,12 @@ func NewKeeper(
 	return k
 }
 
+// Compute is x/compute as the module sees it, for a simulation that plays its nodes.
+func (k *Keeper) Compute() types.ComputeKeeper { return k.compute }
+
+// Market is x/market as the module sees it, for a simulation that plays the sessions.
+func (k *Keeper) Market() types.MarketKeeper { return k.market }
+
 // clock is the network's clock now, and block time less its standstills.
 func (k *Keeper) now(ctx context.Context) (int64, error) {
 	clock, err := k.compute.NetworkClock(ctx)

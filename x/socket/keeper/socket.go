@@ -55,6 +55,9 @@ func (k *Keeper) owner(ctx context.Context, s types.Socket) sdk.AccAddress {
 	return k.nft.Owner(ctx, types.ClassID(s.Minter), s.Id)
 }
 
+// Owner is who may sell, use or burn a socket, for a simulation that plays him.
+func (k *Keeper) Owner(ctx context.Context, s types.Socket) sdk.AccAddress { return k.owner(ctx, s) }
+
 // take brings the NFT into the module's keeping.
 func (k *Keeper) take(ctx context.Context, s *types.Socket, from sdk.AccAddress) error {
 	if s.Holder != "" {
