@@ -144,7 +144,7 @@ func TestExportImport(t *testing.T) {
 			var was, is map[string]json.RawMessage
 			require.NoError(t, json.Unmarshal(first.AppState, &was))
 			require.NoError(t, json.Unmarshal(second.AppState, &is))
-			for _, name := range []string{"auth", "bank", "staking", "gov", "compute", "nft", "feegrant", "authz", "transfer"} {
+			for _, name := range []string{"auth", "bank", "staking", "gov", "compute", "market", "socket", "nft", "feegrant", "authz", "transfer"} {
 				if zero && name == "bank" {
 					continue // rewards were paid out after the state was read
 				}

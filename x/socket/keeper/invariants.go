@@ -7,6 +7,7 @@ import (
 	"cosmossdk.io/collections"
 
 	"github.com/edgematrix/emc/x/internal/answers"
+	markettypes "github.com/edgematrix/emc/x/market/types"
 	"github.com/edgematrix/emc/x/socket/types"
 )
 
@@ -66,6 +67,9 @@ func (k *Keeper) checkSocket(ctx context.Context, s types.Socket, want *counts) 
 		if id, err := k.SocketsBySession.Get(ctx, s.Session); err != nil || id != s.Id {
 			return fmt.Errorf("session %s is %q's: %w", s.Session, id, err)
 		}
+		if err := k.checkSession(ctx, s); err != nil {
+			return err
+		}
 	}
 	if s.Deadline > 0 {
 		want.agenda++
@@ -89,6 +93,26 @@ func (k *Keeper) checkNFT(ctx context.Context, s types.Socket) error {
 		return fmt.Errorf("it is %s, its holder is %q", s.Status, s.Holder)
 	case held && !owner.Equals(escrowOf(s)):
 		return fmt.Errorf("it is %s, its NFT is with %s", s.Status, owner)
+	}
+	return nil
+}
+
+// checkSession: the session that a socket is plugged into lives, and gives back to
+// the socket. From another one the socket would never be settled.
+func (k *Keeper) checkSession(ctx context.Context, s types.Socket) error {
+	session, err := k.market.Session(ctx, s.Session)
+	switch {
+	case err != nil:
+		return err
+	case session.Status == markettypes.SESSION_STATUS_SETTLED:
+		return fmt.Errorf("its session %s is settled", s.Session)
+	case session.Funder != escrowOf(s).String() || session.Source != types.SocketPromise(s.Id) || session.Node != s.Node:
+		return fmt.Errorf("session %s is funded by %q with %q, for node %q", s.Session, session.Funder, session.Source, session.Node)
+	}
+	// Jobs of an earlier session may have given something back meanwhile.
+	have := k.bank.GetBalance(ctx, escrowOf(s), types.Denom).Amount.Add(session.Deposit)
+	if session.Deposit.GT(s.Unused()) || have.LT(s.Unused()) {
+		return fmt.Errorf("session %s got %s, together with its escrow %s; %s are unused, it owes them", s.Session, session.Deposit, have, s.Unused())
 	}
 	return nil
 }

@@ -32,6 +32,8 @@ type MarketKeeper interface {
 	CloseFor(ctx context.Context, session, reason string) error
 	// MaxSeconds is the longest life of a session.
 	MaxSeconds(ctx context.Context) (uint64, error)
+	// Session loads a session.
+	Session(ctx context.Context, id string) (markettypes.Session, error)
 	// NextSequence of an owner's sessions.
 	NextSequence(ctx context.Context, owner sdk.AccAddress) (uint64, error)
 }

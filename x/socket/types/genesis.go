@@ -3,6 +3,8 @@ package types
 import (
 	errorsmod "cosmossdk.io/errors"
 	"cosmossdk.io/math"
+
+	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
 
 // DefaultGenesis has no sockets.
@@ -17,7 +19,10 @@ func (g GenesisState) Validate() error {
 	next := map[string]uint64{}
 	for _, s := range g.Sequences {
 		if _, err := Address("minter", s.Minter); err != nil {
-			return err
+			return errorsmod.Wrap(ErrInvalidGenesis, err.Error())
+		}
+		if _, twice := next[s.Minter]; twice {
+			return errorsmod.Wrapf(ErrInvalidGenesis, "the sequence of %s is there twice", s.Minter)
 		}
 		next[s.Minter] = s.Next
 	}
@@ -53,6 +58,17 @@ func (s Socket) validate() error {
 			return errorsmod.Wrap(ErrInvalidAmount, "an amount is missing, negative or too great")
 		}
 	}
+	if err := computetypes.ValidateAppID(s.App); err != nil {
+		return err
+	}
+	if s.Holder != "" {
+		if _, err := Address("holder", s.Holder); err != nil {
+			return err
+		}
+	}
+	if err := s.validateTimes(); err != nil {
+		return err
+	}
 	held := s.Listed() || s.InSession()
 	switch {
 	case s.Slots == 0 || s.Slots > MaxSlots || s.Power == 0 || s.Power%uint64(s.Slots) != 0 || s.Power/uint64(s.Slots) > MaxSlotPower:
@@ -65,8 +81,29 @@ func (s Socket) validate() error {
 		return errorsmod.Wrapf(ErrInvalidSocket, "status %s with holder %q, session %q and ask %s", s.Status, s.Holder, s.Session, s.Ask)
 	case s.Sold() == (s.Status == SOCKET_STATUS_MINTED) && s.Status != SOCKET_STATUS_SETTLED, !s.Sold() && s.Price.IsPositive():
 		return errorsmod.Wrapf(ErrInvalidSocket, "status %s, sold at %d for %s", s.Status, s.SoldAt, s.Price)
-	case s.ExpiresAt <= 0 || s.SoldAt < 0 || s.MintedAt < 0 || s.Deadline < 0 || s.Royalty > ShareScale:
-		return errorsmod.Wrap(ErrInvalidSocket, "a time or share out of bounds")
+	case s.Held.GT(s.Used):
+		return errorsmod.Wrapf(ErrInvalidSocket, "%s are held by jobs, of %s that are used", s.Held, s.Used)
+	case s.Status != SOCKET_STATUS_SETTLED && !s.Refunded.Add(s.Paid).IsZero():
+		return errorsmod.Wrapf(ErrInvalidSocket, "%s and %s are paid out, and its status is %s", s.Refunded, s.Paid, s.Status)
+	case s.Royalty > ShareScale:
+		return errorsmod.Wrapf(ErrInvalidSocket, "a royalty of %d hundredths of a percent", s.Royalty)
+	}
+	return nil
+}
+
+// validateTimes: every socket ends. One in a session whose end waits for the
+// session's has no deadline of its own.
+func (s Socket) validateTimes() error {
+	for _, at := range []int64{s.MintedAt, s.SoldAt, s.ExpiresAt, s.SettledAt, s.Deadline} {
+		if at < 0 || at > computetypes.MaxTime {
+			return errorsmod.Wrapf(ErrInvalidSocket, "a time is %d", at)
+		}
+	}
+	switch {
+	case s.ExpiresAt == 0 || s.SoldAt >= s.ExpiresAt:
+		return errorsmod.Wrapf(ErrInvalidSocket, "sold at %d, and it expires at %d", s.SoldAt, s.ExpiresAt)
+	case s.Deadline == 0 && s.Status != SOCKET_STATUS_UNPLUGGING:
+		return errorsmod.Wrapf(ErrInvalidSocket, "it is %s, and would never end: it has no deadline", s.Status)
 	}
 	return nil
 }
