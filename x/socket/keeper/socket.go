@@ -95,14 +95,16 @@ func (k *Keeper) setSocket(ctx context.Context, was *types.Socket, s types.Socke
 	return k.Sockets.Set(ctx, s.Id, s)
 }
 
-// reindex moves a socket's entries from where they are to where they belong.
+// reindex moves a socket's entries from where they are to where they belong. An
+// entry that stays is not written again: that would cost as much as moving it.
 func (k *Keeper) reindex(ctx context.Context, old, s types.Socket) error {
-	if old.Listed() && (!s.Listed() || old.AskPerEHour != s.AskPerEHour) {
+	moved := old.Listed() != s.Listed() || old.AskPerEHour != s.AskPerEHour
+	if moved && old.Listed() {
 		if err := k.Listings.Remove(ctx, collections.Join3(s.App, old.AskPerEHour, s.Id)); err != nil {
 			return err
 		}
 	}
-	if s.Listed() {
+	if moved && s.Listed() {
 		if err := k.Listings.Set(ctx, collections.Join3(s.App, s.AskPerEHour, s.Id)); err != nil {
 			return err
 		}
@@ -117,12 +119,15 @@ func (k *Keeper) reindex(ctx context.Context, old, s types.Socket) error {
 			return err
 		}
 	}
-	if s.Session != "" {
+	if old.Session != s.Session && s.Session != "" {
 		if err := k.SocketsBySession.Set(ctx, s.Session, s.Id); err != nil {
 			return err
 		}
 	}
-	if old.Deadline != s.Deadline && old.Deadline > 0 {
+	if old.Deadline == s.Deadline {
+		return nil
+	}
+	if old.Deadline > 0 {
 		if err := k.Agenda.Remove(ctx, deadlineOf(old.Deadline, s.Id)); err != nil {
 			return err
 		}
