@@ -28,12 +28,12 @@ func (f *fixture) running(session string, seconds uint64, most int64) string {
 	f.t.Helper()
 	job, err := f.job(f.alice, session, seconds, most)
 	require.NoError(f.t, err)
-	f.start(job)
+	f.startJob(job)
 	return job
 }
 
-// start lets the node start a job whose inputs it has.
-func (f *fixture) start(job string) {
+// startJob lets the node start a job whose inputs it has.
+func (f *fixture) startJob(job string) {
 	f.t.Helper()
 	_, err := f.nodes.AcknowledgeJob(f.ctx, &computetypes.MsgAcknowledgeJob{Node: f.node.String(), Job: job, InputsReceived: true})
 	require.NoError(f.t, err)

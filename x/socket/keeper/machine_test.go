@@ -237,7 +237,7 @@ func (l *lives) outlive(id string) {
 		return
 	}
 	l.jobs = append(l.jobs, job)
-	l.start(job)
+	l.startJob(job)
 	l.mark("unplug", l.unplug(sdk.MustAccAddressFromBech32(l.load(id).Holder), id))
 }
 
