@@ -112,7 +112,7 @@ func TestFullAppSimulation(t *testing.T) {
 // seeds are long plays.
 func seeds(t *testing.T, test func(t *testing.T, seed int64)) {
 	t.Helper()
-	for _, seed := range []int64{1, 3, 42} {
+	for _, seed := range []int64{4, 6, 8} {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			test(t, seed)
