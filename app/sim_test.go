@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	dbm "github.com/cosmos/cosmos-db"
@@ -88,16 +89,21 @@ func simState(a simApp) simsx.SimStateFactory {
 func TestFullAppSimulation(t *testing.T) {
 	simsx.RunWithSeeds(t, newSimApp, simState, []int64{1, 7}, nil,
 		func(t testing.TB, run simsx.TestInstance[simApp], _ []simtypes.Account) {
-			require.NoError(t, run.App.ComputeKeeper.CheckInvariants(run.App.NewContext(true)))
-			require.NoError(t, run.App.PocKeeper.CheckInvariants(run.App.NewContext(true)))
-			require.NoError(t, run.App.MarketKeeper.CheckInvariants(run.App.NewContext(true)))
-			require.NoError(t, run.App.SocketKeeper.CheckInvariants(run.App.NewContext(true)))
+			ctx := run.App.NewContext(true) // without a time, and no chain began before 1970
+			clock, err := run.App.ComputeKeeper.NetworkClock(ctx)
+			require.NoError(t, err)
+			last := time.Unix(clock.BlockTime, 0)
+			ctx = ctx.WithBlockTime(last)
+			require.NoError(t, run.App.ComputeKeeper.CheckInvariants(ctx))
+			require.NoError(t, run.App.PocKeeper.CheckInvariants(ctx))
+			require.NoError(t, run.App.MarketKeeper.CheckInvariants(ctx))
+			require.NoError(t, run.App.SocketKeeper.CheckInvariants(ctx))
 			exported, err := run.App.ExportAppStateAndValidators(false, nil, nil)
 			require.NoError(t, err)
 			again := apptest.NewApp(t, nil)
 			_, err = again.InitChain(&abci.RequestInitChain{
 				ChainId: apptest.ChainID, InitialHeight: exported.Height, AppStateBytes: exported.AppState,
-				ConsensusParams: &exported.ConsensusParams,
+				ConsensusParams: &exported.ConsensusParams, Time: last,
 			})
 			require.NoError(t, err)
 			var state map[string]json.RawMessage
@@ -112,7 +118,7 @@ func TestFullAppSimulation(t *testing.T) {
 // seeds are long plays.
 func seeds(t *testing.T, test func(t *testing.T, seed int64)) {
 	t.Helper()
-	for _, seed := range []int64{1, 3, 42} {
+	for _, seed := range []int64{4, 6, 8} {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			test(t, seed)
