@@ -42,6 +42,7 @@ const (
 // consensus: what a validator's machine does for each block.
 type chain struct {
 	app      *app.App
+	db       *dbm.GoLevelDB
 	dir      string
 	keys     []*secp256k1.PrivKey
 	numbers  []uint64
@@ -100,7 +101,7 @@ func startChain(s setup) (*chain, error) {
 	options := simtestutil.AppOptionsMap{"home": dir}
 	maps.Copy(options, s.options)
 	c := &chain{
-		dir: dir, keys: s.keys, height: 0, time: chainStart(), rand: rand.New(rand.NewSource(1)),
+		db: db, dir: dir, keys: s.keys, height: 0, time: chainStart(), rand: rand.New(rand.NewSource(1)),
 		app: app.New(log.NewNopLogger(), db, true, options, baseapp.SetChainID(benchChain)),
 	}
 	if len(c.keys) == 0 {
