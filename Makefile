@@ -64,7 +64,7 @@ test-fuzz: ## Every fuzz target for FUZZTIME each
 	scripts/fuzz.sh $(FUZZTIME)
 
 lint: ## Run the linters
-	go run -modfile=tools/go.mod github.com/golangci/golangci-lint/v2/cmd/golangci-lint run ./...
+	go run -modfile=tools/go.mod github.com/golangci/golangci-lint/v2/cmd/golangci-lint run --allow-parallel-runners ./...
 
 proto: ## Generate the Go code and the OpenAPI page from proto/
 	scripts/proto.sh
