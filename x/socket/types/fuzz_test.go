@@ -22,6 +22,15 @@ import (
 // marshaler is what every message is.
 type marshaler interface{ Marshal() ([]byte, error) }
 
+func add(f *testing.F, kind int, m marshaler) {
+	f.Helper()
+	raw, err := m.Marshal()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(byte(kind), raw)
+}
+
 // FuzzMsgs: whatever a message holds, its check gives a clear answer and never
 // panics, and what passes is within the bounds that the keeper counts on.
 func FuzzMsgs(f *testing.F) {
@@ -34,12 +43,20 @@ func FuzzMsgs(f *testing.F) {
 		&types.MsgSplit{Holder: who.String(), Socket: id, Slots: 1},
 		&types.MsgUpdateParams{Authority: who.String(), Params: types.DefaultParams()},
 	} {
-		raw, err := m.Marshal()
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(byte(kind), raw)
+		add(f, kind, m)
 	}
+	great := types.Uemc(math.NewIntFromUint64(1<<64 - 1))
+	for _, m := range []marshaler{
+		&types.MsgMint{App: "charlm", Slots: 1, SlotPower: 1, Seconds: 1<<64 - 1, Ask: coin}, &types.MsgMint{App: "charlm", Slots: 1<<32 - 1, SlotPower: 1<<64 - 1, Seconds: 86_400, Ask: coin},
+		&types.MsgMint{App: "charlm", SlotPower: 1, Seconds: 86_400, Ask: coin}, &types.MsgMint{App: "charlm", Slots: 1, SlotPower: 1, Seconds: 86_400, Royalty: 10_001, Ask: coin},
+		&types.MsgMint{App: "charlm", Slots: 1, SlotPower: 1, Seconds: 86_400, Ask: great},
+	} {
+		add(f, 0, m)
+	}
+	add(f, 1, &types.MsgList{Socket: id, Ask: great})
+	add(f, 1, &types.MsgList{Socket: id, Ask: types.Uemc(math.OneInt())})
+	add(f, 2, &types.MsgBuy{Socket: id, MaxPrice: types.Uemc(math.ZeroInt())})
+	add(f, 3, &types.MsgSplit{Socket: id})
 	params := types.DefaultParams()
 	f.Fuzz(func(t *testing.T, kind byte, raw []byte) {
 		switch kind {

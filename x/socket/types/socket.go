@@ -78,7 +78,8 @@ func (s Socket) PerEHour(ask math.Int, now int64) uint64 {
 }
 
 // Split takes slots out of a socket with their part of everything, rounded down
-// for the new one, so that the two together are what the one was.
+// for the new one, so that the two together are what the one was. Rounding keeps the
+// order: neither has used more than its price.
 func (s Socket) Split(slots uint32) (rest, part Socket) {
 	rest, part = s, s
 	share := func(whole math.Int) (math.Int, math.Int) {
@@ -91,13 +92,6 @@ func (s Socket) Split(slots uint32) (rest, part Socket) {
 	rest.Used, part.Used = share(s.Used)
 	rest.Failed, part.Failed = share(s.Failed)
 	rest.Collateral, part.Collateral = share(s.Collateral)
-	// Both roundings may fall on one side: what was used never exceeds the price.
-	if excess := part.Used.Sub(part.Price); excess.IsPositive() {
-		part.Used, rest.Used = part.Used.Sub(excess), rest.Used.Add(excess)
-	}
-	if excess := rest.Used.Sub(rest.Price); excess.IsPositive() {
-		rest.Used, part.Used = rest.Used.Sub(excess), part.Used.Add(excess)
-	}
 	return rest, part
 }
 
