@@ -56,8 +56,9 @@ test-validators: build ## Run the tests of networks of several validators
 test-race: ## Run the daemons' tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -timeout 20m ./pkg/... ./worker/...
 
-test-sim: ## Random lives of x/compute and x/market, and of the whole chain under every executor
+test-sim: ## Random lives of x/compute, x/market and x/socket, and of the whole chain under every executor
 	go test ./x/compute/keeper ./x/market/keeper -run TestRandomLife -rapid.checks=5000 -rapid.steps=100 -timeout 30m
+	go test ./x/socket/keeper -run TestRandomLife -rapid.checks=5000 -timeout 60m
 	go test -tags sims ./app -run 'TestFullAppSimulation|TestApp(ImportExport|SimulationAfterImport|StateDeterminism)' -NumBlocks=40 -BlockSize=50 -timeout 30m
 
 test-fuzz: ## Every fuzz target for FUZZTIME each

@@ -80,6 +80,33 @@ func TestMintingBeyondWhatIsFree(t *testing.T) {
 	require.Error(t, err, "what backs a socket stays")
 }
 
+// What a socket has, an ordinary job cannot get, and the other way round.
+func TestSocketsAndJobsShareOneLedger(t *testing.T) {
+	f := newFixture(t)
+	submit := func(power uint64) error {
+		_, err := atomically(f, func(ctx sdk.Context) (*computetypes.MsgSubmitJobResponse, error) {
+			return f.nodes.SubmitJob(ctx, &computetypes.MsgSubmitJob{
+				Customer: f.bob.String(), App: "charlm", Requirements: computetypes.Requirements{MinSlotPower: power, MinStake: math.ZeroInt()},
+				MaxSeconds: 60, MaxPrice: coin(emc), SpecDigest: make([]byte, 32), InputsDigest: make([]byte, 32), AccessKey: key("access").PubKey().Bytes(),
+			})
+		})
+		return err
+	}
+	f.mint(3, 0)
+	require.NoError(t, submit(types.MicroE), "the fourth slot, with its power")
+	_, err := f.tryMint(f.minting(1, 0))
+	require.ErrorIs(t, err, computetypes.ErrReserved)
+	require.ErrorIs(t, submit(0), computetypes.ErrNoNodeFits)
+
+	f = newFixture(t)
+	strong := f.minting(1, 0)
+	strong.SlotPower = 4 * types.MicroE
+	_, err = f.tryMint(strong)
+	require.NoError(t, err)
+	require.ErrorIs(t, submit(1), computetypes.ErrNoNodeFits, "three slots are free, and no power")
+	require.NoError(t, submit(0))
+}
+
 func TestOthersCannotMint(t *testing.T) {
 	f := newFixture(t)
 	m := f.minting(1, 0)
