@@ -14,12 +14,13 @@ import (
 type ledger struct {
 	supply, minted, slashed, stakes, escrow, reserved, paid, unbonding int64
 	status                                                             string
+	source, socket                                                     string // the job's, and the status of the node's socket s1
 }
 
 var sound = ledger{supply: 1000, stakes: 70, unbonding: 20, escrow: 60, reserved: 1, status: Running}
 
 func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	job := fmt.Sprintf(`{"id":"j1","node":"n1","customer":"c1","status":%q,"max_price":{"amount":"60"},"paid":{"amount":"%d"},"refunded":{"amount":"50"}}`, l.status, l.paid)
+	job := fmt.Sprintf(`{"id":"j1","source":"`+l.source+`","node":"n1","customer":"c1","status":%q,"max_price":{"amount":"60"},"paid":{"amount":"%d"},"refunded":{"amount":"50"}}`, l.status, l.paid)
 	answers := map[string]string{
 		"/cosmos/auth/v1beta1/params":                   `{}`,
 		"/cosmos/auth/v1beta1/module_accounts/compute":  `{"account":{"base_account":{"address":"stakes"}}}`,
@@ -32,6 +33,10 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"/emc/poc/v1/emission":                          fmt.Sprintf(`{"emission":{"minted":"%d"}}`, l.minted),
 		"/emc/compute/v1/nodes/n1/unbondings":           fmt.Sprintf(`{"unbondings":[{"amount":"%d"}]}`, l.unbonding),
 		"/emc/compute/v1/nodes/n1/jobs":                 `{"jobs":[` + job + `]}`,
+		"/emc/socket/v1/nodes/n1/sockets":               `{"sockets":[]}`,
+	}
+	if l.socket != "" {
+		answers["/emc/socket/v1/nodes/n1/sockets"] = `{"sockets":[{"socket":{"id":"s1","slots":1,"deadline":"9","status":"` + l.socket + `"}}]}`
 	}
 	if body, ok := answers[r.URL.Path]; ok {
 		w.Header().Set("Grpc-Metadata-X-Cosmos-Block-Height", "7")
@@ -61,6 +66,9 @@ func TestMoney(t *testing.T) {
 		{"error - escrow short", func(l *ledger) { l.escrow-- }, "owes"},
 		{"error - slot leaked", func(l *ledger) { l.status, l.paid = Completed, 10 }, "reserved"},
 		{"error - slot sold twice", func(l *ledger) { l.reserved = 0 }, "reserved"},
+		{"success - a job out of a socket", func(l *ledger) { l.source, l.socket = "socket/s1", "SOCKET_STATUS_PLUGGED" }, ""},
+		{"success - its socket has ended", func(l *ledger) { l.source, l.socket = "socket/s1", "SOCKET_STATUS_SETTLED" }, ""},
+		{"error - a socket's slot for another's job", func(l *ledger) { l.source, l.socket = "", "SOCKET_STATUS_PLUGGED" }, "2 slots, and 1 of 1 reserved"},
 		{"error - paid too much", func(l *ledger) { l.status, l.paid, l.reserved = Completed, 11, 0 }, "paid 11"},
 		{"success - closed", func(l *ledger) { l.status, l.paid, l.reserved = Completed, 10, 0 }, ""},
 	} {
