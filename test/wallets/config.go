@@ -49,6 +49,8 @@ genesis:
         window_milliseconds: "60000"
         draw_blocks: "20"
         reveal_blocks: "10"
+        # One window gives power to sell.
+        power_windows: 1
         wrong_jail_seconds: "1"
         stake_per_e: {denom: uemc, amount: "10000000"}
         target_power: "1"

@@ -31,7 +31,6 @@ func (s *site) testProofs(t *testing.T, mode string) {
 		return earned > 0, err
 	}))
 	s.must(t, n.operator, mode, &types.MsgClaimRewards{Operator: operator})
-	right.Window = s.gainPower(t, mode, n, right.Window)
 	s.testSockets(t, mode, n)
 
 	wrong := s.commit(t, mode, n, right.Window)
@@ -43,24 +42,6 @@ func (s *site) testProofs(t *testing.T, mode string) {
 		return o.Code == 0, nil
 	}))
 	s.leave(t, mode, n)
-}
-
-// gainPower proves in further windows until the node may sell something: its market
-// power is the lower quartile of the last windows. It returns the last one's height.
-func (s *site) gainPower(t *testing.T, mode string, n node, last int64) int64 {
-	t.Helper()
-	for {
-		v, err := s.net.Node(t.Context(), n.address())
-		require.NoError(t, err)
-		if v.Power >= 2 {
-			return last
-		}
-		right := s.commit(t, mode, n, last)
-		s.must(t, n.key, mode, &right)
-		last = right.Window
-		_, err = s.net.WaitWindow(t.Context(), last, windowTime, func(w rig.Window) bool { return w.Phase == rig.WindowClosed || w.Phase == rig.WindowVoid })
-		require.NoError(t, err)
-	}
 }
 
 // commit commits a node to one round of work in the next window that opens after a

@@ -32,8 +32,8 @@ func (s *site) testSockets(t *testing.T, mode string, n node) {
 
 	// It moves as any NFT does.
 	class := types.ClassID(operator)
-	// CosmJS knows no amino form of x/nft: it is signed directly.
-	s.must(t, alice, "direct", &nft.MsgSend{ClassId: class, Id: id, Sender: alice.address.String(), Receiver: bob.address.String()})
+	// x/nft's messages have no name in amino JSON: they are signed directly.
+	s.must(t, alice, direct, &nft.MsgSend{ClassId: class, Id: id, Sender: alice.address.String(), Receiver: bob.address.String()})
 	require.Equal(t, bob.address.String(), s.nftOwner(t, class, id))
 	s.must(t, bob, mode, &types.MsgList{Holder: bob.address.String(), Socket: id, Ask: uemc(5_000_000)})
 	s.must(t, bob, mode, &types.MsgDelist{Holder: bob.address.String(), Socket: id})

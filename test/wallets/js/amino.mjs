@@ -2,12 +2,12 @@
 import { create, fromBinary, ScalarType, toBinary } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
-import { messages, option } from "./types.mjs";
+import { aminoMessages, option } from "./types.mjs";
 
 // aminoConverters are the entries for CosmJS's AminoTypes.
 export function aminoConverters(types) {
   const amino = new Amino(types);
-  return Object.fromEntries(messages(types).map((desc) => [`/${desc.typeName}`, {
+  return Object.fromEntries(aminoMessages(types).map((desc) => [`/${desc.typeName}`, {
     aminoType: amino.option(desc, "amino.name"),
     toAmino: (value) => amino.message(reflect(desc, create(desc, value))),
     fromAmino: (json) => amino.parse(desc, json).message,
@@ -19,7 +19,7 @@ const long = new Set([ScalarType.INT64, ScalarType.UINT64, ScalarType.SINT64, Sc
 class Amino {
   constructor(types) {
     this.types = types;
-    this.byName = new Map(messages(types).map((desc) => [this.option(desc, "amino.name"), desc]));
+    this.byName = new Map(aminoMessages(types).map((desc) => [this.option(desc, "amino.name"), desc]));
   }
 
   option(desc, name) { return option(this.types, desc, name); }

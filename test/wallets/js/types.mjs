@@ -26,9 +26,14 @@ export function option(types, desc, name) {
   return hasOption(desc, extension) ? getOption(desc, extension) : undefined;
 }
 
-// messages lists what transactions are made of: every Msg that has a name in amino JSON.
+// messages lists what transactions are made of: every Msg that says who signs it.
 export function messages(types) {
-  return [...types].filter((t) => t.kind === "message" && t.name.startsWith("Msg") && option(types, t, "amino.name"));
+  return [...types].filter((t) => t.kind === "message" && t.name.startsWith("Msg") && option(types, t, "cosmos.msg.v1.signer"));
+}
+
+// aminoMessages are those of them that have a form in amino JSON. MsgSend of x/nft has none.
+export function aminoMessages(types) {
+  return messages(types).filter((desc) => option(types, desc, "amino.name"));
 }
 
 // registryTypes are the entries for CosmJS's Registry.
