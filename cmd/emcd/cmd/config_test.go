@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -32,4 +33,21 @@ func TestConfigSet(t *testing.T) {
 	}
 	require.ErrorContains(t, set("config", "p2p.ladr", "x"), "has no setting p2p.ladr")
 	require.Error(t, set("app", "no-such-key", "x"))
+}
+
+// Keys are looked for where --keyring-dir says, in whichever backend the home has.
+func TestKeyringDir(t *testing.T) {
+	home, other := t.TempDir(), t.TempDir()
+	run := func(args ...string) error {
+		root := NewRootCmd()
+		root.SetOut(io.Discard)
+		root.SetArgs(append(args, "--home", home))
+		return svrcmd.Execute(root, EnvPrefix, home)
+	}
+	require.NoError(t, run("config", "set", "client", "chain-id", "emc-x-1"))
+	require.NoError(t, run("config", "set", "client", "keyring-backend", "test"))
+	require.NoError(t, run("keys", "add", "operator", "--keyring-dir", other))
+	require.FileExists(t, filepath.Join(other, "keyring-test", "operator.info"))
+	require.NoError(t, run("keys", "show", "operator", "--keyring-dir", other))
+	require.ErrorContains(t, run("keys", "show", "operator"), "operator", "the home has no such key")
 }

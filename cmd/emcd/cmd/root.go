@@ -11,6 +11,7 @@ import (
 
 	"github.com/cosmos/cosmos-sdk/client"
 	"github.com/cosmos/cosmos-sdk/client/config"
+	"github.com/cosmos/cosmos-sdk/client/flags"
 	"github.com/cosmos/cosmos-sdk/server"
 	serverconfig "github.com/cosmos/cosmos-sdk/server/config"
 	simtestutil "github.com/cosmos/cosmos-sdk/testutil/sims"
@@ -74,6 +75,15 @@ func prepare(cmd *cobra.Command, args []string, clientCtx client.Context) error 
 	clientCtx, err = config.ReadFromClientConfig(clientCtx)
 	if err != nil {
 		return err
+	}
+	// The SDK heeds --keyring-dir only beside --keyring-backend.
+	if dir := cmd.Flags().Lookup(flags.FlagKeyringDir); dir != nil && dir.Changed {
+		clientCtx = clientCtx.WithKeyringDir(dir.Value.String())
+		keys, err := client.NewKeyringFromBackend(clientCtx, clientCtx.Keyring.Backend())
+		if err != nil {
+			return err
+		}
+		clientCtx = clientCtx.WithKeyring(keys)
 	}
 	if err := client.SetCmdClientContextHandler(clientCtx, cmd); err != nil {
 		return err
