@@ -17,7 +17,7 @@ import (
 
 	"github.com/edgematrix/emc/pkg/chainclient"
 	"github.com/edgematrix/emc/test/e2e/rig"
-	"github.com/edgematrix/emc/worker/operator"
+	"github.com/edgematrix/emc/pkg/operator"
 )
 
 // floodGas is what each transaction of the flood asks for: five fill a block.

@@ -13,11 +13,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/edgematrix/emc/pkg/chainclient"
+	"github.com/edgematrix/emc/pkg/identity"
 	"github.com/edgematrix/emc/pkg/transfer"
 	"github.com/edgematrix/emc/worker/config"
 	"github.com/edgematrix/emc/worker/hardware"
 	"github.com/edgematrix/emc/worker/home"
-	"github.com/edgematrix/emc/worker/identity"
 	"github.com/edgematrix/emc/worker/jobstore"
 	"github.com/edgematrix/emc/worker/outbox"
 	"github.com/edgematrix/emc/worker/power"

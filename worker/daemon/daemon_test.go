@@ -14,10 +14,10 @@ import (
 	"cosmossdk.io/math"
 
 	"github.com/edgematrix/emc/pkg/chainclient"
+	"github.com/edgematrix/emc/pkg/identity"
 	"github.com/edgematrix/emc/worker/config"
 	"github.com/edgematrix/emc/worker/hardware"
 	"github.com/edgematrix/emc/worker/home"
-	"github.com/edgematrix/emc/worker/identity"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
 

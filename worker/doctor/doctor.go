@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/edgematrix/emc/pkg/chainclient"
+	"github.com/edgematrix/emc/pkg/identity"
 	"github.com/edgematrix/emc/worker/config"
 	"github.com/edgematrix/emc/worker/home"
-	"github.com/edgematrix/emc/worker/identity"
 	"github.com/edgematrix/emc/worker/runtime"
 )
 

@@ -16,9 +16,9 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
+	"github.com/edgematrix/emc/pkg/identity"
 	"github.com/edgematrix/emc/worker/config"
 	"github.com/edgematrix/emc/worker/hardware"
-	"github.com/edgematrix/emc/worker/identity"
 	"github.com/edgematrix/emc/worker/spool"
 )
 

@@ -7,12 +7,13 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	"github.com/edgematrix/emc/cmd/internal/owner"
 	"github.com/edgematrix/emc/pkg/amount"
 	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 func claimCmd() *cobra.Command {
-	var o *owner
+	var o *owner.Key
 	cmd := &cobra.Command{
 		Use: "claim", Short: "Claim what the operator's nodes have earned by their proofs",
 		Long: `Send the operator's transaction that pays out the rewards for proven power, of all nodes of this operator at once. What
@@ -26,7 +27,7 @@ can be claimed is in "emc-worker status". Jobs need no claim: they are paid at o
 			if err != nil {
 				return err
 			}
-			address, signer, err := o.signer(w, cmd.InOrStdin())
+			address, signer, err := o.Signer(string(w.home), cmd.InOrStdin(), w.chain.Codec)
 			if err != nil {
 				return err
 			}
@@ -42,13 +43,13 @@ can be claimed is in "emc-worker status". Jobs need no claim: they are paid at o
 				return nil
 			}
 			msgs := []sdk.Msg{&poctypes.MsgClaimRewards{Operator: address.String()}}
-			if o.generate {
-				return printUnsigned(cmd, w, msgs, address)
+			if o.Generate {
+				return owner.PrintUnsigned(cmd, w.chain, msgs, address)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "claiming  at least %s\n", amount.Format(reward.Claimable))
-			return sendAsOwner(cmd.Context(), cmd.OutOrStdout(), w, signer, msgs)
+			return owner.Send(cmd.Context(), cmd.OutOrStdout(), w.chain, signer, msgs)
 		},
 	}
-	o = ownerFlags(cmd)
+	o = owner.KeyFlags(cmd, env)
 	return cmd
 }

@@ -12,8 +12,8 @@ import (
 
 	"cosmossdk.io/math"
 
+	"github.com/edgematrix/emc/pkg/identity"
 	"github.com/edgematrix/emc/worker/daemon"
-	"github.com/edgematrix/emc/worker/identity"
 	"github.com/edgematrix/emc/worker/power"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )

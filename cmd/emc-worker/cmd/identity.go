@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/edgematrix/emc/pkg/identity"
 	"github.com/edgematrix/emc/worker/config"
-	"github.com/edgematrix/emc/worker/identity"
 )
 
 func exportCmd() *cobra.Command {

@@ -1,21 +1,19 @@
 package cmd
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/edgematrix/emc/cmd/internal/owner"
+	"github.com/edgematrix/emc/pkg/identity"
 	"github.com/edgematrix/emc/worker/config"
 	"github.com/edgematrix/emc/worker/home"
-	"github.com/edgematrix/emc/worker/identity"
 )
 
 // settings are the flags of init and up, written into config.toml.
@@ -59,14 +57,14 @@ func (s *settings) finish() error {
 		}
 		return s.config.Validate()
 	}
-	n, err := readLocalnet(s.localnet)
+	n, err := owner.ReadLocalnet(s.localnet)
 	if err != nil {
 		return err
 	}
 	s.config.Chain.ID, s.config.Chain.RPC = n.ChainID, n.RPC
 	if !s.flags.Changed("listen") {
 		// A port of its own, kept over restarts: customers come back to it.
-		port, err := freePort()
+		port, err := owner.FreePort()
 		if err != nil {
 			return err
 		}
@@ -148,44 +146,4 @@ func ensureKey(h home.Home) (identity.Identity, error) {
 	}
 	id := identity.New()
 	return id, id.Create(h.Key())
-}
-
-// localnet is what `emcd localnet start` writes into its home.
-type localnet struct {
-	RPC     string `json:"rpc"`
-	Faucet  string `json:"faucet"`
-	ChainID string `json:"chain_id"`
-}
-
-func readLocalnet(dir string) (localnet, error) {
-	path := filepath.Join(dir, "localnet.json")
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return localnet{}, fmt.Errorf("there is no %s; start the network first: emcd localnet start --home %s", path, dir)
-	}
-	if err != nil {
-		return localnet{}, err
-	}
-	var n localnet
-	if err := json.Unmarshal(data, &n); err != nil || n.RPC == "" || n.ChainID == "" {
-		return n, fmt.Errorf("%s does not tell the network's endpoints; start the network again", path)
-	}
-	n.RPC, n.Faucet = httpURL(n.RPC), httpURL(n.Faucet)
-	return n, nil
-}
-
-func httpURL(address string) string {
-	address = strings.Replace(address, "tcp://", "http://", 1)
-	if address != "" && !strings.Contains(address, "://") {
-		address = "http://" + address
-	}
-	return address
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }

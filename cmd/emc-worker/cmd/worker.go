@@ -10,10 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgematrix/emc/pkg/chainclient"
+	"github.com/edgematrix/emc/pkg/identity"
 	"github.com/edgematrix/emc/worker/config"
 	"github.com/edgematrix/emc/worker/doctor"
 	"github.com/edgematrix/emc/worker/home"
-	"github.com/edgematrix/emc/worker/identity"
 	"github.com/edgematrix/emc/worker/runtime"
 	"github.com/edgematrix/emc/worker/runtime/docker"
 	"github.com/edgematrix/emc/worker/runtime/wasm"

@@ -52,3 +52,6 @@ func WorkerMessages() []string {
 		sdk.MsgTypeURL(&MsgSubmitReceipt{}),
 	}
 }
+
+// RouterMessages are those of this module that a router's hot key sends.
+func RouterMessages() []string { return []string{sdk.MsgTypeURL(&MsgReportStatus{})} }

@@ -1,7 +1,7 @@
-// Package operator makes the transactions of a node's owner: registration with
-// the fee grant and the stake, and retirement. The worker itself never needs
-// the owner's key: these are signed by a keyring for a moment, or printed for a
-// wallet or Ledger.
+// Package operator makes the transactions of a node's owner, be it a worker or a
+// router: registration with the fee grant and the stake, and retirement. The
+// daemon itself never needs the owner's key: these are signed by a keyring for a
+// moment, or printed for a wallet or Ledger.
 package operator
 
 import (
@@ -14,8 +14,9 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/x/feegrant"
 
-	"github.com/edgematrix/emc/worker/identity"
+	"github.com/edgematrix/emc/pkg/identity"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
+	markettypes "github.com/edgematrix/emc/x/market/types"
 	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
@@ -26,6 +27,7 @@ const FeePeriod = 24 * time.Hour
 type Registration struct {
 	ChainID  string
 	Node     identity.Identity
+	Role     computetypes.Role
 	Operator sdk.AccAddress
 	Offer    computetypes.Offer
 	// FeeCap is what the node may spend on fees in one FeePeriod.
@@ -39,7 +41,7 @@ type Present struct {
 	// Node is nil before the registration.
 	Node *computetypes.Node
 	// Granted is set when the fee grant is there, and Covers when it is one for
-	// all messages that a worker sends today.
+	// all messages that such a node sends today.
 	Granted, Covers bool
 }
 
@@ -59,7 +61,7 @@ func (r Registration) Messages(now Present) ([]sdk.Msg, error) {
 		}
 		m := &computetypes.MsgRegisterNode{
 			Operator: operator, Pubkey: r.Node.PubKey(), KeySignature: signature,
-			Role: computetypes.ROLE_COMPUTING, Offer: r.Offer,
+			Role: r.Role, Offer: r.Offer,
 		}
 		if err := m.Validate(); err != nil {
 			return nil, err
@@ -92,19 +94,22 @@ func (r Registration) Messages(now Present) ([]sdk.Msg, error) {
 	return out, nil
 }
 
-// Messages are all that a worker sends: the fee grant is limited to them.
-func Messages() []string {
-	return slices.Concat(computetypes.WorkerMessages(), poctypes.WorkerMessages())
+// Messages are all that a node of a role sends: the fee grant is limited to them.
+func Messages(role computetypes.Role) []string {
+	if role == computetypes.ROLE_ROUTER {
+		return slices.Concat(computetypes.RouterMessages(), markettypes.RouterMessages())
+	}
+	return slices.Concat(computetypes.WorkerMessages(), poctypes.WorkerMessages(), markettypes.WorkerMessages())
 }
 
-// Covers tells whether a fee grant pays for every message that a worker sends:
-// one of an older version may know fewer.
-func Covers(allowance feegrant.FeeAllowanceI) bool {
+// Covers tells whether a fee grant pays for every message that a node of a role
+// sends: one of an older version may know fewer.
+func Covers(role computetypes.Role, allowance feegrant.FeeAllowanceI) bool {
 	limited, ok := allowance.(*feegrant.AllowedMsgAllowance)
 	if !ok {
 		return true // it pays for anything
 	}
-	for _, m := range Messages() {
+	for _, m := range Messages(role) {
 		if !slices.Contains(limited.AllowedMessages, m) {
 			return false
 		}
@@ -121,7 +126,7 @@ func (r Registration) grant() (sdk.Msg, error) {
 	if err := periodic.ValidateBasic(); err != nil {
 		return nil, fmt.Errorf("fee cap %s: %w", r.FeeCap, err)
 	}
-	allowed, err := feegrant.NewAllowedMsgAllowance(periodic, Messages())
+	allowed, err := feegrant.NewAllowedMsgAllowance(periodic, Messages(r.Role))
 	if err != nil {
 		return nil, err
 	}

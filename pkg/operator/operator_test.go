@@ -10,7 +10,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/x/feegrant"
 
-	"github.com/edgematrix/emc/worker/identity"
+	"github.com/edgematrix/emc/pkg/identity"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
 
@@ -18,7 +18,7 @@ func uemc(n int64) sdk.Coin { return computetypes.Uemc(math.NewInt(n)) }
 
 func registration() Registration {
 	return Registration{
-		ChainID: "emc-1", Node: identity.New(), Operator: sdk.AccAddress("operator------------"),
+		ChainID: "emc-1", Node: identity.New(), Role: computetypes.ROLE_COMPUTING, Operator: sdk.AccAddress("operator------------"),
 		Offer:  computetypes.Offer{Slots: 1, SlotHourPrice: uemc(1), Runtimes: []string{"wasm"}},
 		FeeCap: uemc(5_000_000), Stake: uemc(10_000_000),
 	}
@@ -88,11 +88,12 @@ func TestGrantCoversTheWorkersMessagesAlone(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		"/emc.compute.v1.MsgReportStatus", "/emc.compute.v1.MsgAcknowledgeJob", "/emc.compute.v1.MsgDeclineJob",
 		"/emc.compute.v1.MsgStartJob", "/emc.compute.v1.MsgSubmitReceipt", "/emc.poc.v1.MsgCommitProof", "/emc.poc.v1.MsgRevealProof",
+		"/emc.market.v1.MsgRedeemVouchers",
 	}, limited.AllowedMessages)
-	require.True(t, Covers(limited))
-	limited.AllowedMessages = limited.AllowedMessages[:5]
-	require.False(t, Covers(limited))
-	require.True(t, Covers(&feegrant.BasicAllowance{}))
+	require.True(t, Covers(computetypes.ROLE_COMPUTING, limited))
+	limited.AllowedMessages = limited.AllowedMessages[:7]
+	require.False(t, Covers(computetypes.ROLE_COMPUTING, limited))
+	require.True(t, Covers(computetypes.ROLE_COMPUTING, &feegrant.BasicAllowance{}))
 	inner, err := limited.GetAllowance()
 	require.NoError(t, err)
 	require.Equal(t, sdk.NewCoins(uemc(5_000_000)), inner.(*feegrant.PeriodicAllowance).PeriodSpendLimit)
@@ -129,4 +130,17 @@ func TestRetirement(t *testing.T) {
 	}
 	_, err := Retirement(operator, "nobody", false, true, false)
 	require.Error(t, err)
+}
+
+// A router registers without slots, and its grant pays for what it sends alone.
+func TestRouter(t *testing.T) {
+	r := registration()
+	r.Role, r.Offer = computetypes.ROLE_ROUTER, computetypes.Offer{SlotHourPrice: uemc(0), Region: "DE"}
+	msgs, err := r.Messages(Present{})
+	require.NoError(t, err)
+	require.Equal(t, []string{register, grant, stake}, urls(msgs))
+	allowance, err := msgs[1].(*feegrant.MsgGrantAllowance).GetFeeAllowanceI()
+	require.NoError(t, err)
+	require.Equal(t, []string{"/emc.compute.v1.MsgReportStatus", "/emc.market.v1.MsgCloseSession"}, allowance.(*feegrant.AllowedMsgAllowance).AllowedMessages)
+	require.False(t, Covers(computetypes.ROLE_COMPUTING, allowance))
 }

@@ -84,7 +84,7 @@ func (i Identity) Create(path string) error {
 func Load(path string) (Identity, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Identity{}, fmt.Errorf("there is no node key at %s; run `emc-worker init`, or `emc-worker import` to bring one", path)
+		return Identity{}, fmt.Errorf("there is no node key at %s; make one with `init`, or bring one with `emc-worker import`", path)
 	}
 	if err != nil {
 		return Identity{}, err
