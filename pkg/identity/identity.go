@@ -20,6 +20,7 @@ import (
 
 	_ "github.com/edgematrix/emc/pkg/bech32" // addresses print with EMC's prefix
 	"github.com/edgematrix/emc/pkg/chainclient"
+	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/transfer"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
@@ -52,6 +53,9 @@ func (i Identity) Signer() chainclient.Signer { return chainclient.KeySigner{Key
 
 // HostKey is the key as a libp2p identity.
 func (i Identity) HostKey() (crypto.PrivKey, error) { return transfer.HostKey(i.key.Key) }
+
+// ReceiptKey is the key as it signs receipts or vouchers.
+func (i Identity) ReceiptKey() (*receipt.SecretKey, error) { return receipt.ParseSecretKey(i.key.Key) }
 
 // SignRegistration agrees to an operator: who holds this signature may
 // register the node under that operator on that chain, and nowhere else.

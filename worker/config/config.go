@@ -31,6 +31,7 @@ type Config struct {
 	Storage Storage `koanf:"storage"`
 	Docker  Docker  `koanf:"docker"`
 	Proof   Proof   `koanf:"proof"`
+	Calls   Calls   `koanf:"calls"`
 	Log     Log     `koanf:"log"`
 	Metrics Metrics `koanf:"metrics"`
 }
@@ -121,6 +122,7 @@ func Default() Config {
 		},
 		Docker: Docker{ImageBytes: "16GiB"},
 		Proof:  Proof{Enabled: true, Memory: "1GiB"},
+		Calls:  Calls{Credit: "0.1emc", Unwritten: "0.01emc", RedeemAmount: "10emc", RedeemAge: 15 * time.Minute, Routers: []string{}},
 		Log:    Log{Level: "info", Format: "text"},
 	}
 }
@@ -166,6 +168,7 @@ func (c Config) Validate() error {
 	}
 	errs = append(errs, c.Docker.validate()...)
 	errs = append(errs, c.Proof.validate()...)
+	errs = append(errs, c.Calls.validate()...)
 	errs = append(errs, c.Network.validate()...)
 	errs = append(errs, c.Storage.validate()...)
 	switch c.Log.Level {

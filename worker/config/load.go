@@ -90,7 +90,7 @@ func Parse(data []byte, environ []string) (Config, error) {
 
 // lists are the settings that hold several values; in the environment they are
 // separated by commas.
-var lists = map[string]bool{"offer.apps": true, "offer.runtimes": true, "network.listen": true, "network.announce": true}
+var lists = map[string]bool{"offer.apps": true, "offer.runtimes": true, "network.listen": true, "network.announce": true, "calls.routers": true}
 
 func splitList(s string) []string {
 	out := []string{}

@@ -11,13 +11,7 @@ import (
 var file = template.Must(template.New("config.toml").Funcs(template.FuncMap{
 	"text":  quote,
 	"float": number,
-	"list": func(l []string) string {
-		quoted := make([]string, len(l))
-		for i, s := range l {
-			quoted[i] = quote(s)
-		}
-		return "[" + strings.Join(quoted, ", ") + "]"
-	},
+	"list":  quoteList,
 }).Parse(`# Settings of this emc-worker. Every one can be overridden by the environment:
 # EMC_WORKER_CHAIN_RPC stands for chain.rpc, and so on. Unknown settings are refused.
 
@@ -82,6 +76,17 @@ memory = {{text .Proof.Memory}}
 # log2_n: the matrices are n x n, n = 2^log2_n, 10 to 14. 0: what suits this machine.
 log2_n = {{.Proof.Log2N}}
 
+[calls]
+# What customers of sessions may owe before a voucher comes, in each lane (session and router): what a stranger can take.
+credit = {{text .Calls.Credit}}
+# What may be lost of a lane when the worker is killed: less is written more often.
+unwritten = {{text .Calls.Unwritten}}
+# Vouchers go to the chain when a lane is worth so much, or after so long.
+redeem_amount = {{text .Calls.RedeemAmount}}
+redeem_age = "{{.Calls.RedeemAge}}"
+# routers: addresses such as "/ip4/203.0.113.7/tcp/4700/p2p/16Uiu2…" beside those that have reserved cover for this node.
+routers = {{list .Calls.Routers}}
+
 [log]
 # level: debug, info, warn or error. format: text or json.
 level = {{text .Log.Level}}
@@ -109,6 +114,14 @@ func quote(s string) string {
 	}
 	out.WriteByte('"')
 	return out.String()
+}
+
+func quoteList(l []string) string {
+	quoted := make([]string, len(l))
+	for i, s := range l {
+		quoted[i] = quote(s)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
 // number writes a TOML float with all its digits.

@@ -1,6 +1,8 @@
 // Package home knows the layout of a worker's directory.
 //
 //	config.toml      settings
+//	services.toml    apps that the worker answers calls of
+//	calls.db         what those calls earned, and what is promised for them
 //	node_key.json    the node's key, readable by its user alone
 //	lock             held by the one daemon of this directory
 //	drain            there while the worker takes no new work
@@ -42,6 +44,12 @@ func (h Home) file(names ...string) string {
 
 // Config is the file that a person edits.
 func (h Home) Config() string { return h.file("config.toml") }
+
+// Services lists the apps that the worker answers calls of.
+func (h Home) Services() string { return h.file("services.toml") }
+
+// Calls is the ledger of calls.
+func (h Home) Calls() string { return h.file("calls.db") }
 
 // Key is the node's secret key, readable by its user alone.
 func (h Home) Key() string { return h.file("node_key.json") }

@@ -174,6 +174,39 @@ func (o *Outbox) Step(ctx context.Context) (again bool, err error) {
 	return o.send(ctx)
 }
 
+// Alone runs fn while no transaction of the outbox is under way or begun, so that
+// fn can send one of its own with the same account.
+func (o *Outbox) Alone(ctx context.Context, fn func() error) error {
+	for {
+		done, err := o.alone(ctx, fn)
+		if done || err != nil {
+			return err
+		}
+		wait := time.NewTimer(ask)
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return ctx.Err()
+		case <-wait.C:
+		}
+	}
+}
+
+func (o *Outbox) alone(ctx context.Context, fn func() error) (done bool, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	flight, err := o.cfg.Spool.InFlight()
+	if err != nil {
+		return false, err
+	}
+	if flight != nil {
+		if landed, err := o.settle(ctx, *flight); err != nil || !landed {
+			return false, err
+		}
+	}
+	return true, fn()
+}
+
 // send puts what waits into a transaction.
 func (o *Outbox) send(ctx context.Context) (again bool, err error) {
 	ready, err := o.ready(ctx)
