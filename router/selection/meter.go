@@ -1,0 +1,68 @@
+package selection
+
+import (
+	"math"
+	"time"
+)
+
+// peak is a peak-EWMA, as in Finagle and linkerd: a worse value counts at once, a better one bit by bit, by the time that
+// passed and not by the number of calls. So a node that became slow loses calls with the first one that shows it.
+type peak struct {
+	value float64 // ns
+	at    time.Time
+}
+
+func (p *peak) known() bool { return !p.at.IsZero() }
+
+func (p *peak) observe(now time.Time, d time.Duration, memory time.Duration) {
+	v := float64(max(d, 0))
+	if !p.known() || v >= p.value {
+		p.value, p.at = v, now
+		return
+	}
+	keep := fade(now.Sub(p.at), memory)
+	p.value, p.at = p.value*keep+v*(1-keep), now
+}
+
+// guess is the value now: one that is worse than what an unknown node gets comes down to that, so that a node which was
+// slow once is tried again. A better one stays: a quiet hour does not make a fast node an unknown one.
+func (p *peak) guess(now time.Time, unknown float64, memory time.Duration) float64 {
+	switch {
+	case !p.known():
+		return unknown
+	case p.value <= unknown:
+		return p.value
+	}
+	return unknown + (p.value-unknown)*fade(now.Sub(p.at), memory)
+}
+
+func fade(passed, memory time.Duration) float64 {
+	return math.Exp(-float64(max(passed, 0)) / float64(memory))
+}
+
+// meter is what this router measured of one app of one node. The record's lock guards it.
+type meter struct {
+	service     peak // of one call that need not wait, without the round trip
+	firstByte   peak
+	outstanding int     // own calls
+	others      float64 // calls of others, by what was announced: may be below zero, as announcements come late
+	heard       bool
+	busyUntil   time.Time // the node's own word; per app, as each has its own queue
+	calls       uint64
+}
+
+// announced takes what the node says that it has, and leaves out what it has from here. Announcements are late, so that
+// the difference wavers about the truth: the mean of the last ones is kept.
+func (m *meter) announced(l Load) {
+	others := float64(l.Running) + float64(l.Queued) - float64(m.outstanding)
+	if m.heard {
+		others = (m.others + others) / 2
+	}
+	m.others, m.heard = others, true
+}
+
+// crowd is by how much a call that comes now takes longer than one that finds the node idle.
+func (m *meter) crowd(capacity uint32) float64 {
+	ahead := float64(m.outstanding) + max(m.others, 0)
+	return max(1, (ahead+1)/float64(max(capacity, 1)))
+}
