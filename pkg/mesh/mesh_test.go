@@ -131,4 +131,3 @@ func FuzzUnmarshal(f *testing.F) {
 		require.NoError(t, err)
 	})
 }
-

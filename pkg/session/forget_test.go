@@ -10,8 +10,8 @@ import (
 
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
-	"github.com/edgematrix/emc/pkg/session/internal/model"
 	"github.com/edgematrix/emc/pkg/session/ledger"
+	"github.com/edgematrix/emc/pkg/session/model"
 )
 
 // forgetter is a party whose session is over, seen from outside.

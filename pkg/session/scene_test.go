@@ -12,8 +12,8 @@ import (
 
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
-	"github.com/edgematrix/emc/pkg/session/internal/model"
 	"github.com/edgematrix/emc/pkg/session/ledger"
+	"github.com/edgematrix/emc/pkg/session/model"
 )
 
 const chainID = "emc-local-1"

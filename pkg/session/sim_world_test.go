@@ -8,7 +8,7 @@ import (
 
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
-	"github.com/edgematrix/emc/pkg/session/internal/model"
+	"github.com/edgematrix/emc/pkg/session/model"
 )
 
 // settlement is the chain that a schedule is settled by: the model, or the keeper of x/market itself.

@@ -239,4 +239,3 @@ func (c *Calls) Status() Status {
 	out.Redeemed = c.paid
 	return out
 }
-

@@ -16,6 +16,7 @@ import (
 
 	"github.com/edgematrix/emc/pkg/amount"
 	"github.com/edgematrix/emc/pkg/receipt"
+	"github.com/edgematrix/emc/pkg/settings"
 )
 
 // Service is one app that the node answers calls of: a program of the chain's
@@ -188,7 +189,7 @@ func (s Service) Prices() (unit, call uint64, err error) {
 }
 
 var serviceFile = template.Must(template.New("services.toml").Funcs(template.FuncMap{
-	"text": quote, "list": quoteList,
+	"text": settings.Quote, "list": settings.QuoteList,
 }).Parse(`# Apps that this worker answers calls of: ` + "`emc-worker service`" + ` adds and removes them. Unknown settings are refused.
 {{range .}}
 [[service]]

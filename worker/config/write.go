@@ -6,12 +6,14 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
+
+	"github.com/edgematrix/emc/pkg/settings"
 )
 
 var file = template.Must(template.New("config.toml").Funcs(template.FuncMap{
-	"text":  quote,
+	"text":  settings.Quote,
 	"float": number,
-	"list":  quoteList,
+	"list":  settings.QuoteList,
 }).Parse(`# Settings of this emc-worker. Every one can be overridden by the environment:
 # EMC_WORKER_CHAIN_RPC stands for chain.rpc, and so on. Unknown settings are refused.
 
@@ -96,33 +98,6 @@ format = {{text .Log.Format}}
 # Prometheus metrics, for example "127.0.0.1:9464". Empty: none.
 address = {{text .Metrics.Address}}
 `))
-
-// quote writes a TOML string. Go's own quoting has escapes that TOML lacks.
-func quote(s string) string {
-	var out strings.Builder
-	out.WriteByte('"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			out.WriteRune('\\')
-			out.WriteRune(r)
-		case r < 0x20 || r == 0x7f:
-			fmt.Fprintf(&out, `\u%04x`, r)
-		default:
-			out.WriteRune(r)
-		}
-	}
-	out.WriteByte('"')
-	return out.String()
-}
-
-func quoteList(l []string) string {
-	quoted := make([]string, len(l))
-	for i, s := range l {
-		quoted[i] = quote(s)
-	}
-	return "[" + strings.Join(quoted, ", ") + "]"
-}
 
 // number writes a TOML float with all its digits.
 func number(f float64) string {

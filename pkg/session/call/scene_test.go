@@ -17,8 +17,8 @@ import (
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
 	"github.com/edgematrix/emc/pkg/session/call"
-	"github.com/edgematrix/emc/pkg/session/internal/model"
 	"github.com/edgematrix/emc/pkg/session/ledger"
+	"github.com/edgematrix/emc/pkg/session/model"
 )
 
 const (

@@ -1,0 +1,2 @@
+// Package gateway is the router's HTTP side.
+package gateway
