@@ -228,7 +228,7 @@ func (b *body) end(kind selection.Kind) {
 // release keeps a stream whose call ended with a receipt.
 func (b *body) release() {
 	b.cancel()
-	if b.running.Receipt().KeyID != 0 {
+	if b.running.Receipt().Request.KeyID != 0 {
 		b.rest(b.lane, b.client)
 		return
 	}

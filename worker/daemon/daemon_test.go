@@ -14,6 +14,7 @@ import (
 	"cosmossdk.io/math"
 
 	"github.com/edgematrix/emc/pkg/chainclient"
+	"github.com/edgematrix/emc/pkg/homedir"
 	"github.com/edgematrix/emc/pkg/identity"
 	"github.com/edgematrix/emc/worker/config"
 	"github.com/edgematrix/emc/worker/hardware"
@@ -122,7 +123,7 @@ func TestDaemonWithoutAChain(t *testing.T) {
 	require.ErrorContains(t, err, "no such file")
 
 	err = Run(t.Context(), Options{Home: h})
-	require.ErrorIs(t, err, home.ErrLocked)
+	require.ErrorIs(t, err, homedir.ErrLocked)
 	require.NoError(t, stop())
 	require.NoError(t, start(t, h)(), "and again in the same home")
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/edgematrix/emc/pkg/chainclient"
+	"github.com/edgematrix/emc/pkg/control"
 	"github.com/edgematrix/emc/worker/power"
 	"github.com/edgematrix/emc/worker/runtime"
 )
@@ -117,22 +118,5 @@ func (m *metrics) serve(ctx context.Context, address string) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
-	return serveHTTP(ctx, listener, mux)
-}
-
-// serveHTTP serves until ctx ends, and waits for the requests that are open.
-func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-	defer cancel()
-	err := server.Shutdown(end)
-	<-failed
-	return err
+	return control.ServeHTTP(ctx, listener, mux)
 }

@@ -16,14 +16,11 @@ package home
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
-	"golang.org/x/sys/unix"
+	"github.com/edgematrix/emc/pkg/homedir"
 )
 
 // Home is the absolute path of a worker's directory.
@@ -31,10 +28,7 @@ type Home string
 
 // New makes the path absolute.
 func New(dir string) (Home, error) {
-	if strings.TrimSpace(dir) == "" {
-		return "", errors.New("the home directory is empty; give one with --home")
-	}
-	abs, err := filepath.Abs(dir)
+	abs, err := homedir.New(dir)
 	return Home(abs), err
 }
 
@@ -79,66 +73,18 @@ func (h Home) WasmCache() string { return h.file("cache", "wasm") }
 func (h Home) Docker() string { return h.file("docker") }
 
 // Make makes the directory, for its user alone.
-func (h Home) Make() error {
-	if err := os.MkdirAll(string(h), 0o700); err != nil {
-		return fmt.Errorf("the home directory %s cannot be made: %w; choose another with --home", h, err)
-	}
-	return nil
-}
+func (h Home) Make() error { return homedir.Make(string(h)) }
 
 // Check says whether the directory is there, belongs to us, and is closed to
 // others: they could put another key or program in place.
-func (h Home) Check() error {
-	st, err := os.Stat(string(h))
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no worker at %s; run `emc-worker init`, or give its directory with --home", h)
-	}
-	if err != nil {
-		return err
-	}
-	if !st.IsDir() {
-		return fmt.Errorf("%s is not a directory; give the worker's directory with --home", h)
-	}
-	if st.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("%s is open to other users (mode %o); run: chmod 700 %s", h, st.Mode().Perm(), h)
-	}
-	var own unix.Stat_t
-	if err := unix.Stat(string(h), &own); err == nil && int(own.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s belongs to another user; run the worker as its owner", h)
-	}
-	return nil
-}
+func (h Home) Check() error { return homedir.Check(string(h), "emc-worker") }
 
 // Lock takes the directory for one daemon. The kernel gives it back when the
 // process ends in whatever way.
-func (h Home) Lock() (unlock func(), err error) {
-	f, err := os.OpenFile(h.file("lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		pid, _ := os.ReadFile(f.Name())
-		f.Close()
-		return nil, fmt.Errorf("%w: process %s serves %s; stop it first, or give this one another --home", ErrLocked, strings.TrimSpace(string(pid)), h)
-	}
-	if err := f.Truncate(0); err == nil {
-		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	}
-	return func() { f.Close() }, nil
-}
-
-// ErrLocked says that a daemon serves the directory.
-var ErrLocked = errors.New("another emc-worker is running")
+func (h Home) Lock() (unlock func(), err error) { return homedir.Lock(string(h)) }
 
 // Running tells whether a daemon serves the directory now.
-func (h Home) Running() bool {
-	f, err := os.OpenFile(h.file("lock"), os.O_RDONLY, 0)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	return unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) != nil
-}
+func (h Home) Running() bool { return homedir.Running(string(h)) }
 
 // Draining tells whether the worker is to take no new work.
 func (h Home) Draining() bool {
