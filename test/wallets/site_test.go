@@ -19,6 +19,7 @@ import (
 	"github.com/edgematrix/emc/app"
 	"github.com/edgematrix/emc/app/apptest"
 	"github.com/edgematrix/emc/test/e2e/rig"
+	"github.com/edgematrix/emc/test/nodejs"
 )
 
 // purses is how many wallets the network knows.
@@ -53,32 +54,19 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// needs leaves the test out where the machine lacks what it takes, in words, or
-// fails it where that is required.
-func needs(t *testing.T, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case os.Getenv(EnvRequire) == "1":
-		t.Fatalf("%s=1, and: %v", EnvRequire, err)
-	default:
-		t.Skipf("left out: %v", err)
-	}
-}
-
 func newSite(t *testing.T) *site {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a live network is left out under -short")
 	}
-	needs(t, checkNode(t.Context()))
+	nodejs.Needs(t, nodejs.Check(t.Context()))
 	root, err := rig.Root()
 	require.NoError(t, err)
 	s := &site{
 		app: apptest.NewApp(t, nil), js: filepath.Join(root, "test", "wallets", "js"), free: make(chan *key, purses),
 		good: map[string]map[string]int{direct: {}, amino: {}},
 	}
-	needs(t, install(t.Context(), s.js))
+	nodejs.Needs(t, nodejs.Install(t.Context(), s.js))
 
 	bin := rig.Binaries(filepath.Join(root, "build", "test"))
 	if given := os.Getenv("EMC_E2E_BIN"); given != "" {

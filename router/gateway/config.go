@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/edgematrix/emc/pkg/session/call"
+)
+
+// MaxBody is the most that a request's body may have: with path and headers it is the body of a call.
+const MaxBody = call.MaxBody - 64<<10
+
+// MaxHeader bounds a request's headers.
+const MaxHeader = 32 << 10
+
+// ErrConfig means a configuration that cannot work.
+var ErrConfig = errors.New("invalid configuration of the gateway")
+
+// Config is of a gateway.
+type Config struct {
+	// Origins are the web pages that may call, such as https://chat.example; "*" is all of them, none switches CORS off.
+	Origins []string
+
+	Units    Units  // of calls that do not say how many they allow
+	MaxPrice uint64 // uemc, of calls that do not say what they allow
+
+	MaxCalls       int   // that run at the same time
+	MaxCallsPerKey int   // where the key itself says nothing
+	MaxConns       int   // connections
+	MaxMemory      int64 // bytes of bodies and answers that are held at the same time
+	MaxAnswer      int64 // bytes of an answer that is read to its end before it is passed on; a longer one is passed on as it comes
+
+	HeaderTime time.Duration // for a request's headers
+	BodyTime   time.Duration // for its body
+	WriteTime  time.Duration // for each piece of an answer: a reader who is slower is cut
+	IdleTime   time.Duration // between a connection's requests
+	CallTime   time.Duration // for a whole call
+	DrainTime  time.Duration // for what runs when the gateway stops
+
+	FailedKeys      int           // wrong keys that an address may show at once
+	FailedKeysEvery time.Duration // and then one in so long
+
+	CacheEntries int
+	CacheBytes   int64 // 0: no cache
+	CacheTime    time.Duration
+}
+
+// Units are the most units of a call of each sort.
+type Units struct{ Text, Embeddings, Images, Audio, Other uint64 }
+
+// DefaultConfig is of a router with 4 GiB to spare.
+func DefaultConfig() Config {
+	return Config{
+		Origins:  []string{"*"},
+		Units:    Units{Text: 4096, Embeddings: 8192, Images: 1, Audio: 4096, Other: 4096},
+		MaxPrice: 100_000_000,
+		MaxCalls: 1024, MaxCallsPerKey: 64, MaxConns: 4096, MaxMemory: 2 << 30, MaxAnswer: 64 << 20,
+		HeaderTime: 10 * time.Second, BodyTime: time.Minute, WriteTime: 30 * time.Second, IdleTime: 2 * time.Minute,
+		CallTime: 10 * time.Minute, DrainTime: 30 * time.Second,
+		FailedKeys: 20, FailedKeysEvery: 3 * time.Second,
+		CacheEntries: 10_000, CacheBytes: 256 << 20, CacheTime: 10 * time.Minute,
+	}
+}
+
+// Validate names the first value that makes no sense.
+func (c Config) Validate() error {
+	for _, v := range []struct {
+		name string
+		good bool
+	}{
+		{"Units", c.Units.Text > 0 && c.Units.Embeddings > 0 && c.Units.Images > 0 && c.Units.Audio > 0 && c.Units.Other > 0},
+		{"MaxPrice", c.MaxPrice > 0},
+		{"MaxCalls", c.MaxCalls > 0},
+		{"MaxCallsPerKey", c.MaxCallsPerKey > 0},
+		{"MaxConns", c.MaxConns > 0},
+		{"MaxMemory, which holds one request at least", c.MaxMemory >= bodyFactor*MaxBody},
+		{"MaxAnswer", c.MaxAnswer > 0},
+		{"HeaderTime", c.HeaderTime > 0},
+		{"BodyTime", c.BodyTime > 0},
+		{"WriteTime", c.WriteTime > 0},
+		{"IdleTime", c.IdleTime > 0},
+		{"CallTime", c.CallTime > 0},
+		{"DrainTime", c.DrainTime > 0},
+		{"FailedKeys", c.FailedKeys > 0 && c.FailedKeysEvery > 0},
+		{"CacheBytes", c.CacheBytes == 0 || c.CacheBytes > 0 && c.CacheEntries > 0 && c.CacheTime > 0},
+	} {
+		if !v.good {
+			return fmt.Errorf("%w: %s", ErrConfig, v.name)
+		}
+	}
+	return nil
+}
