@@ -17,7 +17,7 @@ FUZZTIME ?= 10s
 help: ## List the targets
 	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-15s %s\n", $$1, $$2}'
 
-build: emcd emc-worker charlm ## Build emcd, emc-worker and the charlm app into build/
+build: emcd emc-worker emc-router charlm ## Build emcd, emc-worker, emc-router and the charlm app into build/
 
 emcd:
 	@mkdir -p $(BUILD)
@@ -26,6 +26,10 @@ emcd:
 emc-worker:
 	@mkdir -p $(BUILD)
 	go build -ldflags '$(LDFLAGS)' -o $(BUILD)/emc-worker ./cmd/emc-worker
+
+emc-router:
+	@mkdir -p $(BUILD)
+	go build -ldflags '$(LDFLAGS)' -o $(BUILD)/emc-router ./cmd/emc-router
 
 charlm:
 	@mkdir -p $(BUILD)
@@ -86,4 +90,4 @@ soak: build ## Long runs, outside CI; writes build/soak.json
 clean: ## Remove what was built
 	rm -rf $(BUILD)
 
-.PHONY: help build emcd emc-worker charlm demo localnet test test-short test-e2e test-validators test-race test-sim test-fuzz lint proto lint-proto bench ocr soak clean
+.PHONY: help build emcd emc-worker emc-router charlm demo localnet test test-short test-e2e test-validators test-race test-sim test-fuzz lint proto lint-proto bench ocr soak clean

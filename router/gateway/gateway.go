@@ -25,6 +25,7 @@ type Parts struct {
 	Registry prometheus.Registerer
 	Now      func() time.Time
 	Rand     io.Reader // for the ids of requests; safe for concurrent use
+	Sessions Sessions  // nil: customers leave no sessions' keys here
 }
 
 // Gateway is the HTTP handler. It starts nothing by itself; Serve does.
@@ -41,6 +42,7 @@ type Gateway struct {
 	slots     *slots
 	memory    *semaphore.Weighted
 	guard     *guard
+	sessions  Sessions
 }
 
 // New makes a gateway.
@@ -52,7 +54,7 @@ func New(cfg Config, p Parts) (*Gateway, error) {
 		return nil, fmt.Errorf("%w: a part is missing", ErrConfig)
 	}
 	g := &Gateway{
-		Config: cfg, backend: p.Backend, keys: p.Keys, log: p.Log, now: p.Now, rand: p.Rand,
+		Config: cfg, backend: p.Backend, keys: p.Keys, sessions: p.Sessions, log: p.Log, now: p.Now, rand: p.Rand,
 		catalogue: &catalogue{backend: p.Backend, now: p.Now}, slots: newSlots(cfg.MaxCalls, cfg.MaxCallsPerKey), memory: semaphore.NewWeighted(cfg.MaxMemory),
 	}
 	var err, err2, err3 error
@@ -148,6 +150,12 @@ func (g *Gateway) route(v *visit, r *http.Request) error {
 	case path == "/emc/v1/usage":
 		v.route = path
 		return g.usage(v, r)
+	case path == "/emc/v1/sessions":
+		v.route = path
+		return g.newSession(v, r)
+	case strings.HasPrefix(path, "/emc/v1/sessions/"):
+		v.route = "/emc/v1/sessions/"
+		return g.claimSession(v, r)
 	case path == "/emc/v1/keys":
 		v.route = path
 		return g.manageKeys(v, r)

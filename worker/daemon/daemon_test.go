@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,16 +20,6 @@ import (
 	"github.com/edgematrix/emc/worker/home"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
-
-func TestPublish(t *testing.T) {
-	require.Equal(t, []string{"/ip4/203.0.113.7/tcp/1"}, publish([]string{"/ip4/127.0.0.1/tcp/1", "/ip4/203.0.113.7/tcp/1", "/ip6/::1/tcp/1"}))
-	require.Equal(t, []string{"/ip4/127.0.0.1/tcp/1", "/ip6/::1/tcp/1"}, publish([]string{"/ip6/::1/tcp/1", "/ip4/127.0.0.1/tcp/1"}), "all there is")
-	var many []string
-	for i := range 20 {
-		many = append(many, fmt.Sprintf("/ip4/203.0.113.%d/tcp/1", i))
-	}
-	require.NoError(t, computetypes.ValidateEndpoints(publish(many)))
-}
 
 func TestReportDue(t *testing.T) {
 	now := time.Unix(1_000_000, 0)

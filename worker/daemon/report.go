@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -101,38 +100,10 @@ func (d *Daemon) announceReady(s chainState) {
 	}
 }
 
-// endpoints are what the node publishes, sorted, at most as many as the chain
-// takes. Loopback is left out when there is anything else: elsewhere it would
-// lead customers to themselves.
+// endpoints are what the node publishes.
 func (d *Daemon) endpoints() []string {
 	if len(d.opts.Config.Network.Announce) > 0 {
 		return d.opts.Config.Network.Announce
 	}
-	return publish(transfer.Endpoints(d.host))
-}
-
-func publish(all []string) []string {
-	var far, near []string
-	for _, e := range all {
-		if isLoopback(e) {
-			near = append(near, e)
-		} else {
-			far = append(far, e)
-		}
-	}
-	out := far
-	if len(out) == 0 {
-		out = near
-	}
-	slices.Sort(out)
-	return slices.Compact(out[:min(len(out), computetypes.MaxEndpoints)])
-}
-
-func isLoopback(endpoint string) bool {
-	parts := strings.Split(endpoint, "/")
-	if len(parts) < 3 {
-		return false
-	}
-	ip, err := netip.ParseAddr(parts[2])
-	return err == nil && ip.IsLoopback()
+	return transfer.Published(d.host, computetypes.MaxEndpoints)
 }

@@ -1,0 +1,39 @@
+package transfer
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/libp2p/go-libp2p/core/host"
+)
+
+// Published are the host's addresses for others, sorted, at most so many. Loopback is
+// left out when there is anything else: elsewhere it would lead them to themselves.
+func Published(h host.Host, most int) []string { return publish(Endpoints(h), most) }
+
+func publish(all []string, most int) []string {
+	var far, near []string
+	for _, e := range all {
+		if isLoopback(e) {
+			near = append(near, e)
+		} else {
+			far = append(far, e)
+		}
+	}
+	out := far
+	if len(out) == 0 {
+		out = near
+	}
+	slices.Sort(out)
+	return slices.Compact(out[:min(len(out), most)])
+}
+
+func isLoopback(endpoint string) bool {
+	parts := strings.Split(endpoint, "/")
+	if len(parts) < 3 {
+		return false
+	}
+	ip, err := netip.ParseAddr(parts[2])
+	return err == nil && ip.IsLoopback()
+}
