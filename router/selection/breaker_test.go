@@ -138,6 +138,25 @@ func TestBreakerProbeThatTellsNothing(t *testing.T) {
 	require.Equal(t, Closed, f.breaker())
 }
 
+// TestBreakerProbeThatTakesForEver does not lock the node out: the answer may be a stream of an hour.
+func TestBreakerProbeThatTakesForEver(t *testing.T) {
+	f := newFixture(t)
+	f.refresh()
+	for range 5 {
+		f.call(0, NodeFault)
+	}
+	f.pass(2 * time.Second)
+	long := f.pick(basic())
+	f.pass(f.cfg.Breaker.MaxPause - time.Second)
+	f.refresh()
+	require.Equal(t, f.cfg.Breaker.Pause, f.overloaded(basic()))
+	f.pass(time.Second)
+	f.call(0, OK)
+	require.Equal(t, Closed, f.breaker())
+	long.Done(Outcome{Kind: NodeFault}) // counts as one failure
+	require.Equal(t, Closed, f.breaker())
+}
+
 func TestBreakerLetsOneProbeThroughOfMany(t *testing.T) {
 	f := newFixture(t)
 	f.refresh()
