@@ -27,6 +27,7 @@ type breaker struct {
 	until   time.Time
 	isOpen  bool
 	probing bool
+	probeBy time.Time // a probe that is not over by then has its turn behind it
 }
 
 func (b *breaker) state(now time.Time) State {
@@ -45,14 +46,15 @@ func (b *breaker) admits(now time.Time, cfg *BreakerConfig) (bool, time.Duration
 	case Open:
 		return false, b.until.Sub(now)
 	case HalfOpen:
-		return !b.probing, cfg.Pause // one at a time: a crowd would bury a node that just came back
+		// One at a time: a crowd would bury a node that just came back. One that takes for ever must not lock it out.
+		return !b.probing || !now.Before(b.probeBy), cfg.Pause
 	}
 	return true, 0
 }
 
 // begin says whether the call is the one that tries the node.
-func (b *breaker) begin() (probe bool) {
-	b.probing = b.isOpen
+func (b *breaker) begin(now time.Time, cfg *BreakerConfig) (probe bool) {
+	b.probing, b.probeBy = b.isOpen, now.Add(cfg.MaxPause)
 	return b.isOpen
 }
 
@@ -61,7 +63,7 @@ func (b *breaker) success(probe bool, cfg *BreakerConfig) {
 	b.row = 0
 	b.good++
 	b.note(false, cfg)
-	if probe {
+	if probe && b.isOpen {
 		b.probing, b.isOpen, b.good = false, false, 1
 		b.recent, b.seen = 0, 0
 	}
@@ -76,12 +78,9 @@ func (b *breaker) failure(probe bool, now time.Time, jitter float64, cfg *Breake
 	b.good = 0
 	b.row++
 	b.note(true, cfg)
-	if probe {
-		b.probing = false
-	} else if b.isOpen { // from before it opened: counted already by those that opened it
-		return
-	}
-	if probe || b.row >= cfg.Failures || b.seen >= cfg.Window && float64(bits.OnesCount64(b.recent)) >= cfg.Share*float64(cfg.Window) {
+	switch {
+	case b.isOpen && !probe: // a call from before it opened
+	case b.isOpen, b.row >= cfg.Failures, b.seen >= cfg.Window && float64(bits.OnesCount64(b.recent)) >= cfg.Share*float64(cfg.Window):
 		b.open(now, jitter, cfg)
 	}
 }
@@ -100,7 +99,7 @@ func (b *breaker) open(now time.Time, jitter float64, cfg *BreakerConfig) {
 		pause = cfg.Pause << b.level
 	}
 	b.level++
-	b.isOpen = true
+	b.isOpen, b.probing = true, false
 	b.until = now.Add(time.Duration(float64(pause) * (0.75 + jitter/2)))
 }
 

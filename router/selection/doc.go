@@ -9,9 +9,10 @@
 // those that can serve in front. A choice tries a few random ones and looks at all of them only when these did not fit, so
 // that it takes microseconds among 100,000 nodes; a call that no node fits is refused after one look at each.
 //
-// Of the numbers that choose, a node can bend what it announces: a queue that is too short, or a price that it does not
-// keep. It cannot bend what is measured here, and that soon outweighs the rest. Nothing here touches the network or the
-// chain, keeps time or starts a goroutine: clock and randomness are given, and the owner calls Expire.
+// Of the numbers that choose, a node can bend what it announces: a queue that is too short, more capacity than it has, or
+// a price that it does not keep. It cannot bend what is measured here, and that soon outweighs the rest. Nothing here
+// touches the network or the chain, keeps time or starts a goroutine: clock and randomness are given, and the owner calls
+// Expire.
 //
 // Package simulate plays the policies against each other.
 package selection

@@ -73,7 +73,7 @@ func (r *record) begin(m *meter, capacity uint32, now time.Time, cfg *BreakerCon
 	if why, _ := r.admitted(m, now, cfg); why != fits {
 		return 0, false, false
 	}
-	crowd, probe = m.crowd(capacity), r.breaker.begin()
+	crowd, probe = m.crowd(capacity), r.breaker.begin(now, cfg)
 	m.outstanding++
 	m.calls++
 	return crowd, probe, true

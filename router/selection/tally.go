@@ -47,7 +47,7 @@ func (t *tally) note(o *offer, why reason, wait time.Duration, units uint64) {
 func (t *tally) refusal(w Wants) error {
 	if waiting := t.count[proving] + t.count[failing] + t.count[busy]; waiting > 0 {
 		return Overloaded{
-			RetryAfter: min(max(t.soonest, minRetry), maxRetry),
+			RetryAfter: max(t.soonest, minRetry),
 			Words: fmt.Sprintf("the %d nodes that would serve %q are busy (%d), proving (%d) or failing (%d)",
 				waiting, w.App, t.count[busy], t.count[proving], t.count[failing]),
 		}

@@ -26,7 +26,7 @@ type Figure struct {
 func main() {
 	out := flag.String("out", "build/bench.json", "file to write")
 	bin := flag.String("bin", "build", "folder with emcd, emc-worker and charlm.wasm")
-	only := flag.String("only", "", "run one group: chain, wasm, docker, live, tps, proof, poc, market or socket")
+	only := flag.String("only", "", "run one group: chain, wasm, docker, live, tps, proof, poc, market, socket or router")
 	flag.Parse()
 	if err := run(*out, *bin, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -48,6 +48,7 @@ func run(out, bin, only string) error {
 		{"poc", func(string) ([]Figure, error) { return pocFigures() }},
 		{"market", func(string) ([]Figure, error) { return marketFigures() }},
 		{"socket", func(string) ([]Figure, error) { return socketFigures() }},
+		{"router", func(string) ([]Figure, error) { return routerFigures() }},
 	}
 	var figures []Figure
 	for _, g := range groups {

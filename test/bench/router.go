@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/edgematrix/emc/router/selection"
+	"github.com/edgematrix/emc/router/selection/simulate"
+)
+
+// routerNodes is how many nodes of one app a router chooses among.
+const routerNodes = 100_000
+
+// routerFigures measure the choice of the node that answers a call.
+func routerFigures() ([]Figure, error) {
+	micros, err := selectionTime()
+	if err != nil {
+		return nil, fmt.Errorf("selection: %w", err)
+	}
+	ratio, err := p99VsRandom()
+	if err != nil {
+		return nil, fmt.Errorf("simulation: %w", err)
+	}
+	return []Figure{
+		{"router.select.1e5_nodes_us", micros, "us of processor time", "<= 50"},
+		{"router.p99_vs_random", ratio, "ratio, simulated", "<= 0.6"},
+	}, nil
+}
+
+// selectionTime is what one choice and its end cost on one core. Prices differ, so that some of the nodes drawn are too
+// dear for the call.
+func selectionTime() (micros float64, err error) {
+	table, err := selection.New(selection.Config{Now: time.Now, Stale: time.Hour})
+	if err != nil {
+		return 0, err
+	}
+	for i := range routerNodes {
+		n := selection.Node{
+			Region: []string{"DE-BE", "US-CA", "FR"}[i%3], Isolation: 2, Accepting: true,
+			Loads: []selection.Load{{App: "charlm", UnitPrice: 2, CallPrice: uint64(i), Capacity: 4, Ready: true}},
+		}
+		binary.BigEndian.PutUint64(n.Key[:], uint64(i)+1)
+		if err := table.Announce(n); err != nil {
+			return 0, err
+		}
+	}
+	wants := selection.Wants{App: "charlm", MaxPrice: routerNodes / 2, Units: 100, MinIsolation: 1}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const picks = 100_000
+	var spans []time.Duration
+	for range rounds {
+		begin := processorTime()
+		for range picks {
+			p, err := table.Pick(wants)
+			if err != nil {
+				return 0, err
+			}
+			p.Done(selection.Outcome{FirstByte: 10 * time.Millisecond, Total: 20 * time.Millisecond})
+		}
+		spans = append(spans, processorTime()-begin)
+	}
+	return best(spans) / picks * 1e6, nil
+}
+
+// p99VsRandom is the worst of three seeds.
+func p99VsRandom() (worst float64, err error) {
+	for seed := uint64(1); seed <= 3; seed++ {
+		ratio, words, err := simulate.P99VsRandom(simulate.Published(seed))
+		if err != nil {
+			return 0, err
+		}
+		fmt.Printf("  seed %d: %s\n", seed, words)
+		worst = max(worst, ratio)
+	}
+	return worst, nil
+}
