@@ -24,15 +24,15 @@ const usage = `charlm trains a character-level neural language model on a text, 
 
   charlm train    --input FILE   [--out FILE] [--steps N] [--seed N] [--min-margin NATS]
   charlm generate --weights FILE [--out FILE] [--length N] [--prompt TEXT] [--temperature T] [--seed N]
-  charlm serve    --weights FILE
+  charlm serve    --weights FILE [--model NAME] [--created SECONDS]
   charlm help
 
 train prints the loss (nats for each character, lower is better) as it falls and writes the weights to
 /out/weights.bin. Its last line is RESULT and a JSON object, which compares the model with a bigram model on the
 last tenth of the text; neither has seen that tenth. generate prints text and writes it to /out/text.txt.
-serve answers requests, one JSON object a line on its input:
-{"prompt":TEXT,"length":N,"temperature":T,"seed":N}; it prints {"text":TEXT} as it writes, and then {"done":true,"characters":N},
-or {"done":true,"error":WORDS}. "charlm train -h" and so on explain the flags.
+serve speaks HTTP/1.1 on its input and output: POST /v1/completions and /v1/chat/completions as OpenAI has them (also with
+"stream"), GET /v1/models, GET /healthz. A token is a character, and a chat is continued as plain text: the model knows no roles.
+"charlm train -h" and so on explain the flags.
 
 Exit codes: 0 done; 1 bad input or output; 2 bad command line; 3 the model was trained and written, but beats the
 bigram model by less than --min-margin.

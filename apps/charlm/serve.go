@@ -1,134 +1,84 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"unicode/utf8"
+
+	"github.com/edgematrix/emc/apps/stdhttp"
 )
 
-// Bounds of one request to serve.
-const (
-	maxRequestBytes = 64 << 10
-	// flushBytes is how much text is sent at once, when there is more.
-	flushBytes = 64
-)
-
-// request is one line of serve's input.
-type request struct {
-	Prompt      string   `json:"prompt"`
-	Length      int      `json:"length"`
-	Temperature *float64 `json:"temperature"`
-	Seed        uint64   `json:"seed"`
-}
-
-// answer is one line of serve's output: text as it comes, and then the end of
-// the request with its characters counted, or with what was wrong.
-type answer struct {
-	Text       string `json:"text,omitempty"`
-	Done       bool   `json:"done,omitempty"`
-	Characters int    `json:"characters,omitempty"`
-	Error      string `json:"error,omitempty"`
+// service answers OpenAI's completions with a model.
+type service struct {
+	model   *model
+	name    string // of the model, as requests name it
+	created int64  // seconds since 1970, in answers: a clock would make each of them another one
 }
 
 func serveCommand(args []string, stdin io.Reader, stdout io.Writer) error {
+	s := service{}
 	flags := flag.NewFlagSet("charlm serve", flag.ContinueOnError)
 	weights := flags.String("weights", "", "weights that charlm train has written (required)")
+	flags.StringVar(&s.name, "model", "charlm", "name of the model")
+	flags.Int64Var(&s.created, "created", 0, "what answers give as their time, in seconds since 1970")
 	if err := parse(flags, args, stdout); err != nil {
 		return err
+	}
+	if s.name == "" || s.created < 0 {
+		return fmt.Errorf("--model is a name, and --created not below 0: %w", errUsage)
 	}
 	file, err := readInput("--weights", *weights, maxWeights)
 	if err != nil {
 		return err
 	}
-	m, err := decodeWeights(file)
-	if err != nil {
+	if s.model, err = decodeWeights(file); err != nil {
 		return fmt.Errorf("--weights %s: %w", *weights, err)
 	}
-	return serve(m, stdin, stdout)
+	return stdhttp.Serve(s.answer, stdin, stdout)
 }
 
-// serve answers requests, one a line, until its input ends. A bad request is
-// answered as such; the next one is a new line.
-func serve(m *model, stdin io.Reader, stdout io.Writer) error {
-	lines := bufio.NewScanner(stdin)
-	lines.Buffer(make([]byte, 4<<10), maxRequestBytes)
-	out := json.NewEncoder(stdout)
-	out.SetEscapeHTML(false)
-	for lines.Scan() {
-		last, err := answerLine(m, lines.Bytes(), out)
-		if err != nil {
-			return err
-		}
-		if err := out.Encode(last); err != nil {
-			return fmt.Errorf("send an answer: %w", err)
-		}
+// answer is the handler of all requests.
+func (s service) answer(w *stdhttp.ResponseWriter, r *stdhttp.Request) error {
+	type route struct {
+		method string
+		answer func(w *stdhttp.ResponseWriter, r *stdhttp.Request) error
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("a request of more than %d bytes, or no more of them: %w", maxRequestBytes, err)
-	}
-	return nil
-}
-
-// answerLine sends a request's text and returns its last line.
-func answerLine(m *model, line []byte, out *json.Encoder) (answer, error) {
-	var r request
-	if err := json.Unmarshal(line, &r); err != nil {
-		return refused(fmt.Errorf("not a request: %w", err))
-	}
-	if err := r.check(); err != nil {
-		return refused(err)
-	}
-	temperature := 0.7
-	if r.Temperature != nil {
-		temperature = *r.Temperature
-	}
-	context, _ := m.vocab.encode(r.Prompt)
-	g := newGenerator(m, context, temperature, newRandom(r.Seed))
-	var text []byte
-	characters := 0
-	send := func() error {
-		err := out.Encode(answer{Text: string(text)})
-		text = text[:0]
-		return err
-	}
-	for characters < r.Length || g.unfinished() {
-		var err error
-		if text, err = g.next(text); err != nil {
-			return refused(err)
-		}
-		if !g.unfinished() {
-			characters++
-			if len(text) >= flushBytes {
-				if err := send(); err != nil {
-					return answer{}, fmt.Errorf("send text: %w", err)
-				}
-			}
-		}
-	}
-	if len(text) > 0 {
-		if err := send(); err != nil {
-			return answer{}, fmt.Errorf("send text: %w", err)
-		}
-	}
-	return answer{Done: true, Characters: characters}, nil
-}
-
-// refused is the last line of a request that cannot be answered: the program goes
-// on with the next one.
-func refused(err error) (answer, error) { return answer{Done: true, Error: err.Error()}, nil }
-
-func (r request) check() error {
+	found, known := map[string]route{
+		"/healthz":             {"GET", s.health},
+		"/v1/models":           {"GET", s.models},
+		"/v1/models/" + s.name: {"GET", s.about},
+		"/v1/completions":      {"POST", s.complete},
+		"/v1/chat/completions": {"POST", s.complete},
+	}[r.Path]
 	switch {
-	case r.Length < 1 || r.Length > maxLength:
-		return fmt.Errorf("length: expected 1 to %d, got %d", maxLength, r.Length)
-	case r.Temperature != nil && !(*r.Temperature >= 0 && *r.Temperature <= 10):
-		return fmt.Errorf("temperature: expected 0 to 10, got %v", *r.Temperature)
-	case !utf8.ValidString(r.Prompt):
-		return errors.New("prompt is not UTF-8 text")
+	case !known:
+		return stdhttp.WriteError(w, stdhttp.Error{Status: 404, Message: fmt.Sprintf("Invalid URL (%s %s)", r.Method, r.Path), Code: "unknown_url"})
+	case r.Method != found.method && (r.Method != "HEAD" || found.method != "GET"):
+		return stdhttp.WriteError(w, stdhttp.Error{Status: 405, Message: fmt.Sprintf("%s is asked with %s", r.Path, found.method), Code: "method_not_supported"})
 	}
-	return nil
+	return found.answer(w, r)
+}
+
+func (s service) health(w *stdhttp.ResponseWriter, _ *stdhttp.Request) error {
+	return stdhttp.WriteJSON(w, 200, map[string]string{"status": "ok"})
+}
+
+type modelObject struct {
+	ID      string `json:"id"`
+	Object  string `json:"object"`
+	Created int64  `json:"created"`
+	OwnedBy string `json:"owned_by"`
+}
+
+func (s service) object() modelObject { return modelObject{s.name, "model", s.created, "charlm"} }
+
+func (s service) about(w *stdhttp.ResponseWriter, _ *stdhttp.Request) error {
+	return stdhttp.WriteJSON(w, 200, s.object())
+}
+
+func (s service) models(w *stdhttp.ResponseWriter, _ *stdhttp.Request) error {
+	return stdhttp.WriteJSON(w, 200, struct {
+		Object string        `json:"object"`
+		Data   []modelObject `json:"data"`
+	}{"list", []modelObject{s.object()}})
 }

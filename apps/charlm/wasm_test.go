@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,10 +32,11 @@ func TestWasmEqualsNative(t *testing.T) {
 	require.NoError(t, err)
 
 	in, guestOut, nativeOut := t.TempDir(), t.TempDir(), t.TempDir()
+	stdin := ""
 	guest := func(args ...string) string {
 		var stdout, stderr bytes.Buffer
 		config := wazero.NewModuleConfig().WithArgs(append([]string{"charlm"}, args...)...).WithStdout(&stdout).WithStderr(&stderr).
-			WithName("").WithFSConfig(wazero.NewFSConfig().WithReadOnlyDirMount(in, "/in").WithDirMount(guestOut, "/out"))
+			WithStdin(strings.NewReader(stdin)).WithName("").WithFSConfig(wazero.NewFSConfig().WithReadOnlyDirMount(in, "/in").WithDirMount(guestOut, "/out"))
 		instance, err := runtime.InstantiateModule(t.Context(), compiled, config)
 		require.NoError(t, err, stderr.String()) // a non-zero exit code is an error here
 		require.NoError(t, instance.Close(t.Context()))
@@ -63,4 +66,12 @@ func TestWasmEqualsNative(t *testing.T) {
 	require.Equal(t, exitOK, status, stderr)
 	require.Equal(t, nativeText, guestText)
 	same("text.txt")
+
+	body := `{"model":"charlm","prompt":"the ","max_tokens":50,"stream":true}`
+	stdin = fmt.Sprintf("POST /v1/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	stdin += stdin + "GET /v1/models HTTP/1.1\r\n\r\n"
+	var native strings.Builder
+	require.NoError(t, serveCommand([]string{"--weights", filepath.Join(nativeOut, "weights.bin")}, strings.NewReader(stdin), &native))
+	require.Equal(t, native.String(), guest("serve", "--weights", "/in/weights.bin"))
+	require.Equal(t, 2, strings.Count(native.String(), "data: [DONE]"))
 }

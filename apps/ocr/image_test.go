@@ -164,7 +164,7 @@ func onHost(t *testing.T, archive []byte, in string) (outcome, string) {
 	require.NoError(t, os.WriteFile(tesseract, []byte(script), 0o700))
 	out := t.TempDir()
 	var log, stderr strings.Builder
-	require.Equal(t, exitOK, run([]string{"--in", in, "--out", out, "--tesseract", tesseract, "--tessdata", model}, &log, &stderr), stderr.String())
+	require.Equal(t, exitOK, run([]string{"--in", in, "--out", out, "--tesseract", tesseract, "--tessdata", model}, nil, &log, &stderr), stderr.String())
 	return outcome{log.String(), readFiles(t, out)}, tesseract
 }
 

@@ -32,22 +32,29 @@ type settings struct {
 	segmentation int
 }
 
-const usage = `usage: ocr [--psm N]
+const usage = `usage: ocr [serve] [--psm N]
 
 Reads every PNG in /in, in the order of names, and writes for page.png
   /out/page.txt   the text
   /out/page.tsv   a line for each block, line and word, with its box in pixels and its confidence in percent
 
+serve speaks HTTP/1.1 on its input and output instead: POST /v1/images/read takes a PNG, or {"image": "data:image/png;base64,…"},
+and answers {"text": …}.
+
 flags:
 `
 
 func main() {
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run is the whole program, with the exit code as its result.
-func run(args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var s settings
+	serves := len(args) > 0 && args[0] == "serve"
+	if serves {
+		args = args[1:]
+	}
 	flags := flag.NewFlagSet("ocr", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&s.in, "in", "/in", "folder with the PNG files")
@@ -72,7 +79,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "ocr: --psm %d: expected one of 3 to 11, or 13\n", s.segmentation)
 		return exitUsage
 	}
-	err := recognise(s, stdout)
+	var err error
+	if serves {
+		err = s.serve(stdin, stdout)
+	} else {
+		err = recognise(s, stdout)
+	}
 	if err == nil {
 		return exitOK
 	}

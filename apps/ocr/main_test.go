@@ -79,7 +79,7 @@ func ocr(t *testing.T, how, in string, args ...string) (code int, stdout, stderr
 	require.NoError(t, os.Symlink(self, program))
 	out = t.TempDir()
 	var o, e strings.Builder
-	code = run(append([]string{"--in", in, "--out", out, "--tesseract", program}, args...), &o, &e)
+	code = run(append([]string{"--in", in, "--out", out, "--tesseract", program}, args...), strings.NewReader(""), &o, &e)
 	return code, o.String(), e.String(), out
 }
 

@@ -51,5 +51,5 @@ func runInFullSpace(args []string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return cannotMount
 	}
-	return run([]string{"--in", in, "--out", out, "--tesseract", tesseract}, os.Stdout, os.Stderr)
+	return run([]string{"--in", in, "--out", out, "--tesseract", tesseract}, nil, os.Stdout, os.Stderr)
 }

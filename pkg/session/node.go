@@ -30,7 +30,7 @@ type NodeConfig struct {
 	MaxRunning int
 	// Direct admits calls without a router. Nothing covers their vouchers.
 	Direct bool
-	// Price refuses an app, or a maximum price; nil takes all.
+	// Price refuses an app, or a maximum price; nil takes all. With ErrBusy it turns away for now.
 	Price func(app string, maxPrice uint64) error
 }
 

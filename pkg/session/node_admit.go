@@ -24,6 +24,9 @@ func (n *Node) Admit(ctx context.Context, r receipt.Request) (*NodeCall, error) 
 	}
 	if n.cfg.Price != nil {
 		if err := n.cfg.Price(r.App, r.MaxPrice); err != nil {
+			if errors.Is(err, ErrBusy) { // no other price helps
+				return nil, err
+			}
 			return nil, errors.Join(ErrPrice, err)
 		}
 	}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -16,6 +18,7 @@ import (
 	"github.com/multiformats/go-multiaddr"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/edgematrix/emc/pkg/httpcall"
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
 	"github.com/edgematrix/emc/pkg/session/call"
@@ -161,21 +164,29 @@ func (c *caller) one(ctx context.Context, client *call.Client, n int64) error {
 	if n%1_000 == 0 {
 		length = longText
 	}
-	body := fmt.Sprintf(`{"prompt":"call %d: func ","length":%d,"seed":%d}`, n, length, n)
-	running, err := client.Call(ctx, "charlm", []byte(body), uint64(length)*pricePerCharacter)
+	question := fmt.Sprintf(`{"model":"charlm","prompt":"call %d: func ","max_tokens":%d,"seed":%d,"stream":true}`, n, length, n)
+	body, err := httpcall.AppendRequest(nil, http.MethodPost, "/v1/completions", nil, []byte(question))
 	if err != nil {
 		return err
 	}
-	text, err := io.ReadAll(running)
+	running, err := client.Call(ctx, "charlm", body, uint64(length)*pricePerCharacter)
 	if err != nil {
 		return err
+	}
+	answer, err := io.ReadAll(running)
+	if err != nil {
+		return err
+	}
+	text := ""
+	for line := range bytes.Lines(answer) {
+		text += textOf(line)
 	}
 	r := running.Receipt()
-	switch got := len([]rune(string(text))); {
+	switch got := len([]rune(text)); {
 	case r.Status != receipt.StatusComplete || got != length || r.Units != uint64(length) || r.Amount != uint64(length)*pricePerCharacter:
 		return fmt.Errorf("%d characters came, the receipt (status %d) says %d for %d uemc, expected %d", got, r.Status, r.Units, r.Amount, length)
 	case n <= 3:
-		c.say("call %d: %s → %q for %d uemc, receipt %d", n, body, text, r.Amount, r.Sequence)
+		c.say("call %d: %s → %q for %d uemc, receipt %d", n, question, text, r.Amount, r.Sequence)
 	}
 	return nil
 }

@@ -2,16 +2,20 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
+	"github.com/edgematrix/emc/pkg/httpcall"
+	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session/call"
 )
 
@@ -19,13 +23,13 @@ import (
 const pricePerCharacter = 10
 
 // charlm answers calls by `charlm serve`: as many of them as there are cores, each in a sandbox that sees nothing but the
-// folder of the weights. A request is one of its lines, an answer the text that it writes.
+// folder of the weights. A call is an HTTP request and its answer an HTTP response, as on the program's input and output.
 type charlm struct{ idle chan *instance }
 
 // instance is one `charlm serve`.
 type instance struct {
 	in  io.Writer
-	out *bufio.Scanner
+	out *bufio.Reader
 }
 
 func startCharlm(ctx context.Context, module, weights string, instances int) (*charlm, error) {
@@ -51,20 +55,15 @@ func startCharlm(ctx context.Context, module, weights string, instances int) (*c
 			_ = stdout.CloseWithError(fmt.Errorf("charlm ended: %w", err))
 			_ = stdin.CloseWithError(io.ErrClosedPipe)
 		}()
-		c.idle <- &instance{in, bufio.NewScanner(out)}
+		c.idle <- &instance{in, bufio.NewReader(out)}
 	}
 	return c, nil
 }
 
-// Answer implements call.App: a call costs by the character, and each piece of text is sent as it is written.
-func (c *charlm) Answer(ctx context.Context, app string, body []byte, _ uint64, send func(call.Piece) error) error {
-	var request struct{ Length int }
-	if err := json.Unmarshal(body, &request); app != "charlm" || err != nil || request.Length < 1 {
-		return fmt.Errorf("%s: not a request for charlm", app)
-	}
-	line, err := json.Marshal(json.RawMessage(body)) // in one line, whatever it was
-	if err != nil {
-		return err
+// Answer implements call.App: a call costs by the character, and each one is paid for as it is written.
+func (c *charlm) Answer(ctx context.Context, r receipt.Request, body []byte, send func(call.Piece) error) error {
+	if _, err := httpcall.ReadRequest(body); r.App != "charlm" || err != nil {
+		return fmt.Errorf("%s: not a request for charlm: %w", r.App, err)
 	}
 	var i *instance
 	select {
@@ -73,32 +72,48 @@ func (c *charlm) Answer(ctx context.Context, app string, body []byte, _ uint64, 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return i.ask(line, send)
+	return i.ask(body, send)
 }
 
-// ask reads an answer to its end, also when nobody wants the rest: the next line belongs to the next request.
-func (i *instance) ask(line []byte, send func(call.Piece) error) (err error) {
-	if _, err := i.in.Write(append(line, '\n')); err != nil {
+// ask reads an answer to its end, also when nobody wants the rest: what follows belongs to the next request.
+func (i *instance) ask(request []byte, send func(call.Piece) error) error {
+	if _, err := i.in.Write(request); err != nil {
 		return err
 	}
-	for i.out.Scan() {
-		var a struct {
-			Text  string
-			Done  bool
-			Error string
+	answer, err := http.ReadResponse(i.out, nil)
+	if err != nil {
+		return fmt.Errorf("charlm does not answer: %w", err)
+	}
+	defer answer.Body.Close()
+	head, err := httpcall.AppendHead(nil, answer.StatusCode, answer.Header)
+	if err != nil {
+		return err
+	}
+	sending := send(call.Piece{Data: head})
+	for lines := bufio.NewReader(answer.Body); ; {
+		line, err := lines.ReadBytes('\n')
+		if sending == nil && len(line) > 0 {
+			n := uint64(0)
+			if said := textOf(line); said != "" {
+				n = 1
+			}
+			sending = send(call.Piece{Data: line, Units: n, Amount: n * pricePerCharacter})
 		}
-		if err := json.Unmarshal(i.out.Bytes(), &a); err != nil {
-			return fmt.Errorf("charlm said %q: %w", i.out.Text(), err)
+		if err == io.EOF {
+			return sending
 		}
-		switch {
-		case a.Error != "":
-			return fmt.Errorf("charlm: %s", a.Error)
-		case a.Done:
-			return err
-		case err == nil:
-			n := uint64(len([]rune(a.Text)))
-			err = send(call.Piece{Data: []byte(a.Text), Units: n, Amount: n * pricePerCharacter})
+		if err != nil {
+			return fmt.Errorf("charlm does not answer: %w", err)
 		}
 	}
-	return fmt.Errorf("charlm does not answer: %w", i.out.Err())
+}
+
+// textOf is the text that a line of a stream brings.
+func textOf(line []byte) string {
+	data, event := bytes.CutPrefix(line, []byte("data: "))
+	var chunk struct{ Choices []struct{ Text string } }
+	if !event || json.Unmarshal(data, &chunk) != nil || len(chunk.Choices) == 0 {
+		return ""
+	}
+	return chunk.Choices[0].Text
 }

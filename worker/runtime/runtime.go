@@ -35,7 +35,7 @@ type File struct {
 // Limits bound one run. Every field but CPUs must be above zero.
 type Limits struct {
 	// Duration bounds the whole run, from Run's first act to the end of the
-	// program, compilation included.
+	// program, compilation included. A service may have none.
 	Duration time.Duration
 	// MemoryBytes bounds the memory that the program can hold.
 	MemoryBytes int64

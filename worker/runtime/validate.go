@@ -41,6 +41,15 @@ func Validate(t Task) error {
 	return nil
 }
 
+// ValidateService is Validate for a task that a Server runs: it may do without a
+// limit on its duration.
+func ValidateService(t Task) error {
+	if t.Limits.Duration == 0 {
+		t.Limits.Duration = 1
+	}
+	return Validate(t)
+}
+
 // ValidatePath says whether p can name a file inside /in or /out: relative,
 // slash-separated, valid UTF-8 without control characters, without empty, "."
 // or ".." elements, and of bounded length and depth.

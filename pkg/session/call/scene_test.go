@@ -108,7 +108,7 @@ func (s *scene) client(stream io.ReadWriteCloser) *call.Client {
 // echo answers by the body, a byte a piece, at 10 uemc each.
 type echo struct{}
 
-func (echo) Answer(_ context.Context, _ string, body []byte, _ uint64, send func(call.Piece) error) error {
+func (echo) Answer(_ context.Context, _ receipt.Request, body []byte, send func(call.Piece) error) error {
 	for i := range body {
 		if err := send(call.Piece{Data: body[i : i+1], Units: 1, Amount: 10}); err != nil {
 			return err
@@ -120,7 +120,7 @@ func (echo) Answer(_ context.Context, _ string, body []byte, _ uint64, send func
 // appFunc is an App.
 type appFunc func(ctx context.Context, body []byte, send func(call.Piece) error) error
 
-func (f appFunc) Answer(ctx context.Context, _ string, body []byte, _ uint64, send func(call.Piece) error) error {
+func (f appFunc) Answer(ctx context.Context, _ receipt.Request, body []byte, send func(call.Piece) error) error {
 	return f(ctx, body, send)
 }
 

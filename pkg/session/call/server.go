@@ -13,11 +13,11 @@ import (
 	"github.com/edgematrix/emc/pkg/session"
 )
 
-// App answers calls. It sends pieces of at most MaxPiece bytes, each with its units and its price; when send fails, it
+// App answers calls; who asks for which app, and for what price at most, is in the request. It sends pieces of at most MaxPiece bytes, each with its units and its price; when send fails, it
 // returns: with that error or nil, and what was delivered is charged. Any other error means that it failed, and the call
 // costs nothing.
 type App interface {
-	Answer(ctx context.Context, app string, body []byte, maxPrice uint64, send func(Piece) error) error
+	Answer(ctx context.Context, r receipt.Request, body []byte, send func(Piece) error) error
 }
 
 // Piece is a part of an answer.

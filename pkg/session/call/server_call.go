@@ -37,7 +37,7 @@ func (s *server) call(ctx context.Context, o order) error {
 	var writeErr error
 	go func() {
 		defer close(done)
-		a.appErr = s.App.Answer(work, o.request.App, o.body, o.request.MaxPrice, func(p Piece) error { return a.send(work, p) })
+		a.appErr = s.App.Answer(work, o.request, o.body, func(p Piece) error { return a.send(work, p) })
 		writeErr = a.finish()
 	}()
 	readErr := s.listen(ctx, done, end) // until done

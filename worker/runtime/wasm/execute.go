@@ -32,7 +32,12 @@ func execute(ctx context.Context, j job, program compiled, rep *reporter) (v ver
 		return badProgram(err)
 	}
 	log := &logWriter{w: os.NewFile(fdLog, "log"), left: j.Limits.LogBytes + 1}
-	config, err := moduleConfig(j, log, rep.abort)
+	stdin, stdout := io.Reader(strings.NewReader("")), io.Writer(log)
+	if j.Service {
+		// Plain readers and writers: wazero would ask files for more.
+		stdin, stdout = struct{ io.Reader }{os.NewFile(fdStdin, "stdin")}, struct{ io.Writer }{os.NewFile(fdStdout, "stdout")}
+	}
+	config, err := moduleConfig(j, stdin, stdout, log, rep.abort)
 	if err != nil {
 		return internalFault("its file systems cannot be made", err)
 	}
@@ -68,7 +73,7 @@ func checkImports(program compiled) error {
 	return nil
 }
 
-func moduleConfig(j job, log io.Writer, abort abortFunc) (wazero.ModuleConfig, error) {
+func moduleConfig(j job, stdin io.Reader, stdout, log io.Writer, abort abortFunc) (wazero.ModuleConfig, error) {
 	clock := &clock{}
 	fds := &descriptors{}
 	in, err := newInFS(j.Inputs, clock, fds, abort)
@@ -84,7 +89,8 @@ func moduleConfig(j job, log io.Writer, abort abortFunc) (wazero.ModuleConfig, e
 	config := wazero.NewModuleConfig().
 		WithName("").
 		WithArgs(append([]string{programName}, j.Args...)...).
-		WithStdout(log).
+		WithStdin(stdin).
+		WithStdout(stdout).
 		WithStderr(log).
 		WithRandSource(randomSource(j.ArtifactSHA256)).
 		WithWalltime(clock.walltime, sys.ClockResolution(readingNanos)).

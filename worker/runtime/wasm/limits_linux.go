@@ -33,13 +33,15 @@ const (
 func limitProcess(l runtime.Limits) error {
 	// Past RLIMIT_FSIZE a write is to fail, not to end the process.
 	signal.Ignore(unix.SIGXFSZ)
-	cpu := uint64(min(l.Duration, maxDuration)*childCores+cpuGrace) / uint64(time.Second)
-	return setLimits(map[int]uint64{
+	limits := map[int]uint64{
 		unix.RLIMIT_CORE:   0, // a core file would hold the customer's data
 		unix.RLIMIT_NOFILE: childDescriptors,
 		unix.RLIMIT_DATA:   uint64(l.MemoryBytes) + compileHeadroom,
-		unix.RLIMIT_CPU:    cpu,
-	})
+	}
+	if l.Duration > 0 { // a service has no end
+		limits[unix.RLIMIT_CPU] = uint64(min(l.Duration, maxDuration)*childCores+cpuGrace) / uint64(time.Second)
+	}
+	return setLimits(limits)
 }
 
 // limitProgram sets what holds once the compiler is done and its cache is

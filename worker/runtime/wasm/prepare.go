@@ -38,7 +38,7 @@ func (r *Runtime) Prepare(ctx context.Context, artifact, sha256 string) error {
 	if err := runtime.Validate(t); err != nil {
 		return err
 	}
-	ended, err := r.supervise(ctx, t, scratch{dir}, time.Now().Add(t.Limits.Duration), true)
+	ended, err := r.supervise(ctx, t, scratch{dir}, time.Now().Add(t.Limits.Duration), way{compileOnly: true})
 	if err != nil {
 		return err
 	}

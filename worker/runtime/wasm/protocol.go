@@ -12,14 +12,16 @@ import (
 
 // protocolVersion changes with the shape of job or report, so that a worker
 // never misreads a child of another build.
-const protocolVersion = 1
+const protocolVersion = 2
 
 // The child's file descriptors. Its standard input carries the job and stays
 // open as the lifeline: when it closes, the parent is gone.
 const (
 	fdLifeline = 0
-	fdLog      = 1 // stdout and stderr of the program
+	fdLog      = 1 // stdout and stderr of the program, of a service stderr alone
 	fdReport   = 3 // reports to the parent
+	fdStdin    = 4 // of a service
+	fdStdout   = 5
 )
 
 // maxJobBytes and maxReportBytes bound what either side reads from the other.
@@ -40,6 +42,7 @@ type job struct {
 	Limits         runtime.Limits
 	CacheDir       string // empty: do not cache
 	CompileOnly    bool   // fill the cache and run nothing
+	Service        bool   // the program's own input and output are there
 }
 
 const outDirName = "out"

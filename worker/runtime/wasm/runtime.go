@@ -22,6 +22,7 @@ type Runtime struct {
 var (
 	_ runtime.Runtime = (*Runtime)(nil)
 	_ runtime.Freezer = (*Runtime)(nil)
+	_ runtime.Server  = (*Runtime)(nil)
 )
 
 // New returns a Runtime. It starts nothing; Check says whether it will work.
@@ -61,7 +62,7 @@ func (r *Runtime) Run(ctx context.Context, t runtime.Task) (runtime.Result, erro
 		}
 	}()
 
-	ended, err := r.supervise(ctx, t, scratch, begin.Add(t.Limits.Duration), false)
+	ended, err := r.supervise(ctx, t, scratch, begin.Add(t.Limits.Duration), way{})
 	result := ended.result
 	result.Wall = time.Since(begin)
 	if err != nil {

@@ -23,12 +23,23 @@ type ending struct {
 	fresh  bool   // the program was compiled
 }
 
+// way is how a child is run.
+type way struct {
+	compileOnly bool
+	service     *service // nil for a job
+}
+
 // supervise runs one child from start to death. Nothing of it is left when it
-// returns.
-func (r *Runtime) supervise(ctx context.Context, t runtime.Task, s scratch, deadline time.Time, compileOnly bool) (ending, error) {
-	timer := time.NewTimer(time.Until(deadline))
-	defer timer.Stop()
-	limited, cancel := context.WithDeadline(ctx, deadline)
+// returns. A zero deadline is none.
+func (r *Runtime) supervise(ctx context.Context, t runtime.Task, s scratch, deadline time.Time, w way) (ending, error) {
+	limited, cancel := ctx, context.CancelFunc(func() {})
+	var expired <-chan time.Time
+	if !deadline.IsZero() {
+		timer := time.NewTimer(time.Until(deadline))
+		defer timer.Stop()
+		expired = timer.C
+		limited, cancel = context.WithDeadline(ctx, deadline)
+	}
 	defer cancel()
 	leave, err := r.freezer.gate.Enter(limited)
 	if err != nil && ctx.Err() != nil {
@@ -37,7 +48,7 @@ func (r *Runtime) supervise(ctx context.Context, t runtime.Task, s scratch, dead
 	if err != nil {
 		return ending{result: deadlineResult(t.Limits)}, nil
 	}
-	c, err := r.startChild(t, s, compileOnly)
+	c, err := r.startChild(t, s, w)
 	if err == nil {
 		defer r.freezer.add(c)()
 	}
@@ -49,7 +60,7 @@ func (r *Runtime) supervise(ctx context.Context, t runtime.Task, s scratch, dead
 	var killed runtime.Reason
 	select {
 	case <-c.dead:
-	case <-timer.C:
+	case <-expired:
 		killed = runtime.ReasonDeadline
 	case <-ctx.Done():
 		killed = runtime.ReasonKilled
@@ -58,6 +69,7 @@ func (r *Runtime) supervise(ctx context.Context, t runtime.Task, s scratch, dead
 		c.kill()
 		<-c.dead
 	}
+	w.service.close(ctx, killed != "")
 	c.drain()
 	if c.logErr != nil {
 		r.config.Logger.Warn("the program's log is incomplete", "task", t.ID, "error", c.logErr)
@@ -81,13 +93,17 @@ type child struct {
 	logErr  error
 }
 
-func (r *Runtime) startChild(t runtime.Task, s scratch, compileOnly bool) (*child, error) {
+func (r *Runtime) startChild(t runtime.Task, s scratch, w way) (*child, error) {
 	var pipes pipes
 	defer pipes.closeChildEnds()
 	jobR, jobW := pipes.toChild()
 	logR, logW := pipes.fromChild()
 	repR, repW := pipes.fromChild()
 	errR, errW := pipes.fromChild()
+	extra := []*os.File{repW}
+	if w.service != nil {
+		extra = append(extra, w.service.pipes(&pipes)...)
+	}
 	if pipes.err != nil {
 		pipes.closeParentEnds()
 		return nil, pipes.err
@@ -98,7 +114,7 @@ func (r *Runtime) startChild(t runtime.Task, s scratch, compileOnly bool) (*chil
 	c.cmd.Dir = s.dir
 	c.cmd.Env = []string{} // not nil, which would mean the worker's own
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = jobR, logW, errW
-	c.cmd.ExtraFiles = []*os.File{repW}
+	c.cmd.ExtraFiles = extra
 	c.cmd.SysProcAttr = r.attributes()
 
 	started := make(chan error)
@@ -111,7 +127,7 @@ func (r *Runtime) startChild(t runtime.Task, s scratch, compileOnly bool) (*chil
 	j := job{
 		Version: protocolVersion, Artifact: t.Artifact, ArtifactSHA256: t.ArtifactSHA256,
 		Args: t.Args, Env: t.Env, Inputs: t.Inputs, Limits: t.Limits,
-		CacheDir: r.trustedCache(), CompileOnly: compileOnly,
+		CacheDir: r.trustedCache(), CompileOnly: w.compileOnly, Service: w.service != nil,
 	}
 	log := t.Log
 	if log == nil {
@@ -122,6 +138,7 @@ func (r *Runtime) startChild(t runtime.Task, s scratch, compileOnly bool) (*chil
 	c.readers.Go(func() { c.logErr = copyLog(log, logR, t.Limits.LogBytes); logR.Close() })
 	c.readers.Go(func() { c.reports = readReports(repR); repR.Close() })
 	c.readers.Go(func() { _, _ = io.Copy(&c.stderr, errR); errR.Close() })
+	w.service.start()
 	return c, nil
 }
 

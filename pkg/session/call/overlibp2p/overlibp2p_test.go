@@ -70,7 +70,7 @@ func lane(t *testing.T, customerKey, nodeKey keyPair) (*session.Lane, call.Serve
 // echo answers by the body, a byte a piece.
 type echo struct{}
 
-func (echo) Answer(_ context.Context, _ string, body []byte, _ uint64, send func(call.Piece) error) error {
+func (echo) Answer(_ context.Context, _ receipt.Request, body []byte, send func(call.Piece) error) error {
 	for i := range body {
 		if err := send(call.Piece{Data: body[i : i+1], Units: 1, Amount: 10}); err != nil {
 			return err

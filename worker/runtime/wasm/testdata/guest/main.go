@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bufio"
 	"crypto/rand"
 	"fmt"
 	"io/fs"
@@ -36,6 +37,7 @@ var modes = map[string]func(args []string) error{
 	"renumber": renumber,
 	"partial":  partial,
 	"replace":  replace,
+	"lines":    lines,
 }
 
 func main() {
@@ -48,6 +50,25 @@ func main() {
 		fmt.Println("error:", err)
 		os.Exit(1)
 	}
+}
+
+// lines answers each line of its input: with what it says, with an end, or with too much.
+func lines([]string) error {
+	fmt.Fprintln(os.Stderr, "ready")
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		switch word := in.Text(); word {
+		case "exit":
+			fmt.Print("last words\n")
+			os.Exit(7)
+		case "flood":
+			for {
+				fmt.Println("more")
+			}
+		default:
+			fmt.Println(strings.ToUpper(word))
+		}
+	}
+	return os.WriteFile("/out/left", []byte("behind"), 0o644)
 }
 
 func hello(args []string) error {
