@@ -35,6 +35,8 @@ type Service struct {
 	// URL of a server instead, and the name that it has for the model.
 	URL   string `toml:"url"`
 	Model string `toml:"model"`
+	// Paths are what of that server may be asked, as "POST /path"; none: what OpenAI's API computes.
+	Paths []string `toml:"paths"`
 	// Processes answer at once, Queue calls wait; an idle process is stopped after Idle.
 	Processes int    `toml:"processes"`
 	Queue     int    `toml:"queue"`
@@ -50,7 +52,7 @@ const (
 
 // DefaultService is a service of which only the app, its price and what runs it are told.
 func DefaultService() Service {
-	return Service{CallPrice: "0uemc", Unit: UnitTokens, Args: []string{}, Inputs: []string{}, Memory: "512MiB", Processes: 1, Queue: 16, Idle: "15m"}
+	return Service{CallPrice: "0uemc", Unit: UnitTokens, Args: []string{}, Inputs: []string{}, Paths: []string{}, Memory: "512MiB", Processes: 1, Queue: 16, Idle: "15m"}
 }
 
 const maxServices = 64
@@ -102,7 +104,7 @@ func (s *Service) fill(set map[string]any) {
 	d := DefaultService()
 	for key, fill := range map[string]func(){
 		"call_price": func() { s.CallPrice = d.CallPrice }, "unit": func() { s.Unit = d.Unit }, "args": func() { s.Args = d.Args },
-		"inputs": func() { s.Inputs = d.Inputs }, "memory": func() { s.Memory = d.Memory }, "processes": func() { s.Processes = d.Processes },
+		"inputs": func() { s.Inputs = d.Inputs }, "paths": func() { s.Paths = d.Paths }, "memory": func() { s.Memory = d.Memory }, "processes": func() { s.Processes = d.Processes },
 		"queue": func() { s.Queue = d.Queue }, "idle": func() { s.Idle = d.Idle },
 	} {
 		if _, ok := set[key]; !ok {
@@ -200,6 +202,7 @@ unit = {{text .Unit}}
 {{- if .URL}}
 url = {{text .URL}}
 model = {{text .Model}}
+paths = {{list .Paths}}
 {{- else}}
 args = {{list .Args}}
 inputs = {{list .Inputs}}

@@ -15,6 +15,7 @@ import (
 	"github.com/edgematrix/emc/pkg/chainclient"
 	"github.com/edgematrix/emc/pkg/identity"
 	"github.com/edgematrix/emc/pkg/transfer"
+	"github.com/edgematrix/emc/worker/calls"
 	"github.com/edgematrix/emc/worker/config"
 	"github.com/edgematrix/emc/worker/hardware"
 	"github.com/edgematrix/emc/worker/home"
@@ -69,6 +70,7 @@ type Daemon struct {
 	state   chainState
 	report  string // key of this start's first status report
 	isReady bool
+	calls   *calls.Calls // nil while no calls are answered
 }
 
 // Run serves until ctx ends. It starts in this order: the lock of the home, the
@@ -166,6 +168,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 		cfg.Logger = d.log
 		return transfer.ServeConfig(ctx, d.host, d.store, cfg)
 	})
+	g.Go(func() error { return d.serveCalls(ctx) })
 	g.Go(func() error { return d.follow(ctx) })
 	g.Go(func() error { return d.sweep(ctx) })
 	g.Go(func() error { return d.sweepRuntimes(ctx) })

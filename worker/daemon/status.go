@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/edgematrix/emc/pkg/transfer"
+	"github.com/edgematrix/emc/worker/calls"
 	"github.com/edgematrix/emc/worker/power"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
@@ -27,6 +28,8 @@ type Status struct {
 	Last    []DoneMessage          `json:"last"`
 	Earned  Earned                 `json:"earned"`
 	Power   power.Status           `json:"power"`
+	// Calls is left out while no calls are answered.
+	Calls *calls.Status `json:"calls,omitempty"`
 }
 
 // StoredJob is a job of which something is kept.
@@ -71,7 +74,7 @@ func (d *Daemon) Status() (Status, error) {
 	d.mu.Unlock()
 	out := Status{
 		Node: d.node, ChainID: d.opts.Config.Chain.ID, Height: s.head.Height, BlockTime: s.head.Time, Ready: ready && s.known,
-		Draining: d.opts.Home.Draining(), Endpoints: d.endpoints(), Running: d.loop.Running(), Earned: d.earnings.earned(), Power: d.powerStatus(),
+		Draining: d.opts.Home.Draining(), Endpoints: d.endpoints(), Running: d.loop.Running(), Earned: d.earnings.earned(), Power: d.powerStatus(), Calls: d.callsStatus(),
 		Jobs: []StoredJob{}, Waiting: []WaitingMessage{}, Last: []DoneMessage{},
 	}
 	if s.known {

@@ -69,6 +69,9 @@ func (h Home) Store() string { return h.file("store") }
 // WasmCache holds compiled modules.
 func (h Home) WasmCache() string { return h.file("cache", "wasm") }
 
+// Scratch is where programs that answer calls have room.
+func (h Home) Scratch() string { return h.file("scratch") }
+
 // Docker holds the scratch of containers and the list of images.
 func (h Home) Docker() string { return h.file("docker") }
 

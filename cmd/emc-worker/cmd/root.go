@@ -60,7 +60,7 @@ On a real network, the operator's key stays away from the worker:
 	root.PersistentFlags().String("home", defaultHome(), "the worker's directory (environment: EMC_WORKER_HOME)")
 	root.AddCommand(
 		initCmd(), doctorCmd(), registerCmd(), startCmd(), upCmd(), statusCmd(), drainCmd(), retireCmd(), claimCmd(),
-		exportCmd(), importCmd(), appCmd(), sweepCmd(), benchCmd(), versionCmd(),
+		exportCmd(), importCmd(), appCmd(), serviceCmd(), sweepCmd(), benchCmd(), versionCmd(),
 		&cobra.Command{Use: DockerChild, Hidden: true, Short: "Look around in a container (for the worker's own use)"},
 		&cobra.Command{Use: WasmChild, Hidden: true, Short: "Run one job (for the worker's own use)"},
 	)

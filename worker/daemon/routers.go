@@ -1,0 +1,77 @@
+package daemon
+
+import (
+	"context"
+
+	"github.com/cosmos/cosmos-sdk/types/query"
+
+	"github.com/edgematrix/emc/worker/calls"
+	computetypes "github.com/edgematrix/emc/x/compute/types"
+	markettypes "github.com/edgematrix/emc/x/market/types"
+)
+
+const (
+	// strangers is with how many routers a node that nobody covers yet makes itself
+	// known, and pages among how many pages of nodes it looks for them.
+	strangers = 8
+	pages     = 10
+)
+
+// routers are those of the settings and those that cover this node; while there are
+// none, any that are registered: a router reserves cover for nodes that it hears of.
+func (d *Daemon) routers(ctx context.Context) ([]calls.Router, error) {
+	var out []calls.Router
+	for _, s := range d.opts.Config.Calls.Routers {
+		r, err := calls.ParseRouter(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	covers, err := markettypes.NewQueryClient(d.chain.Conn()).NodeCovers(ctx, &markettypes.QueryNodeCoversRequest{Node: d.node})
+	if err != nil {
+		return out, err
+	}
+	for _, c := range covers.Covers {
+		v, err := d.chain.Node(ctx, c.Router)
+		if err != nil {
+			continue // it left
+		}
+		r, err := calls.NewRouter(c.Router, v.Node.Pubkey, v.Node.Endpoints)
+		if err != nil {
+			return out, err
+		}
+		out = append(out, r)
+	}
+	if len(out) > 0 {
+		return out, nil
+	}
+	return d.anyRouters(ctx)
+}
+
+func (d *Daemon) anyRouters(ctx context.Context) (out []calls.Router, err error) {
+	page := &query.PageRequest{Limit: 100}
+	for range pages {
+		answer, err := computetypes.NewQueryClient(d.chain.Conn()).Nodes(ctx, &computetypes.QueryNodesRequest{Pagination: page})
+		if err != nil {
+			return out, err
+		}
+		for _, v := range answer.Nodes {
+			if v.Node.Role != computetypes.ROLE_ROUTER || !v.Online {
+				continue
+			}
+			r, err := calls.NewRouter(v.Node.Address, v.Node.Pubkey, v.Node.Endpoints)
+			if err != nil {
+				return out, err
+			}
+			if out = append(out, r); len(out) == strangers {
+				return out, nil
+			}
+		}
+		if answer.Pagination == nil || len(answer.Pagination.NextKey) == 0 {
+			break
+		}
+		page = &query.PageRequest{Key: answer.Pagination.NextKey, Limit: 100}
+	}
+	return out, nil
+}
