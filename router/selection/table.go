@@ -68,7 +68,7 @@ func (t *Table) Announce(n Node) error {
 		t.nodes[n.Key] = e
 	}
 	e.node = n
-	t.shelve(e, e.record.hear(n.Loads, t.cfg.MaxApps, now))
+	t.shelve(e, e.record.hear(n.Loads, now, &t.cfg))
 	return nil
 }
 
