@@ -116,12 +116,6 @@ func (t *typical) guess(first time.Duration) float64 {
 	return t.value * 3 / 4
 }
 
-func (r *record) touch(now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.usedAt = now
-}
-
 func (r *record) idle(now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
