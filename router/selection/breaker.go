@@ -22,7 +22,6 @@ type breaker struct {
 	row     int    // failures in a row
 	good    int    // successes in a row
 	recent  uint64 // a bit for each of the last calls, set when it failed
-	seen    int    // of them
 	level   int    // how often it opened since the node was last well
 	until   time.Time
 	isOpen  bool
@@ -65,7 +64,7 @@ func (b *breaker) success(probe bool, cfg *BreakerConfig) {
 	b.note(false, cfg)
 	if probe && b.isOpen {
 		b.probing, b.isOpen, b.good = false, false, 1
-		b.recent, b.seen = 0, 0
+		b.recent = 0
 	}
 	// A node that answers each probe and fails after that keeps its long pauses.
 	if !b.isOpen && b.good >= cfg.Failures {
@@ -80,7 +79,7 @@ func (b *breaker) failure(probe bool, now time.Time, jitter float64, cfg *Breake
 	b.note(true, cfg)
 	switch {
 	case b.isOpen && !probe: // a call from before it opened
-	case b.isOpen, b.row >= cfg.Failures, b.seen >= cfg.Window && float64(bits.OnesCount64(b.recent)) >= cfg.Share*float64(cfg.Window):
+	case b.isOpen, b.row >= cfg.Failures, float64(bits.OnesCount64(b.recent)) >= cfg.Share*float64(cfg.Window):
 		b.open(now, jitter, cfg)
 	}
 }
@@ -111,5 +110,4 @@ func (b *breaker) note(failed bool, cfg *BreakerConfig) {
 	if cfg.Window < 64 {
 		b.recent &= 1<<cfg.Window - 1
 	}
-	b.seen = min(b.seen+1, cfg.Window)
 }

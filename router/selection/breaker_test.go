@@ -81,7 +81,7 @@ func TestBreakerOpensOnAShareOfFailures(t *testing.T) {
 	for i := range 19 {
 		f.call(time.Millisecond, Kind(i%2)) // OK and NodeFault in turn
 	}
-	require.Equal(t, Closed, f.breaker(), "19 calls are not enough to judge by")
+	require.Equal(t, Closed, f.breaker(), "nine of twenty")
 	f.call(time.Millisecond, NodeFault)
 	require.Equal(t, Open, f.breaker())
 
@@ -175,6 +175,20 @@ func TestBreakerLetsOneProbeThroughOfMany(t *testing.T) {
 	}
 	wg.Wait()
 	require.EqualValues(t, 1, through.Load())
+}
+
+// TestBreakerAsksAgain: between the look at a node and the call that goes to it, another call may have taken its turn.
+func TestBreakerAsksAgain(t *testing.T) {
+	cfg := DefaultConfig()
+	now := time.Unix(1000, 0)
+	r, m := newRecord(), new(meter)
+	r.breaker.open(now.Add(-time.Hour), 0, &cfg.Breaker)
+	_, probe, ok := r.begin(m, 1, now, &cfg.Breaker)
+	require.True(t, ok)
+	require.True(t, probe)
+	_, _, ok = r.begin(m, 1, now, &cfg.Breaker)
+	require.False(t, ok)
+	require.Equal(t, 1, m.outstanding)
 }
 
 func TestBusyIsNoFailure(t *testing.T) {

@@ -28,8 +28,8 @@ type Config struct {
 // BreakerConfig says when a failing node is left alone, and for how long.
 type BreakerConfig struct {
 	Failures int           // in a row
-	Window   int           // of so many calls, at most 64 …
-	Share    float64       // … this share failed
+	Window   int           // of the last so many calls, at most 64 …
+	Share    float64       // … so many as this share of them failed
 	Pause    time.Duration // the first; each one after that is twice as long
 	MaxPause time.Duration
 }

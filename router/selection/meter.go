@@ -46,20 +46,26 @@ type meter struct {
 	firstByte   peak
 	outstanding int     // own calls
 	others      float64 // calls of others, by what was announced: may be below zero, as announcements come late
-	heard       bool
+	heardAt     time.Time
 	busyUntil   time.Time // the node's own word; per app, as each has its own queue
 	calls       uint64
 }
 
 // announced takes what the node says that it has, and leaves out what it has from here. Announcements are late, so that
-// the difference wavers about the truth: the mean of the last ones is kept.
-func (m *meter) announced(l Load) {
+// the difference wavers about the truth: a mean over time is kept, to which a repeated one adds nothing.
+func (m *meter) announced(l Load, now time.Time, memory time.Duration) {
 	others := float64(l.Running) + float64(l.Queued) - float64(m.outstanding)
-	if m.heard {
-		others = (m.others + others) / 2
+	if !m.heardAt.IsZero() {
+		keep := fade(now.Sub(m.heardAt), memory)
+		others = m.others*keep + others*(1-keep)
 	}
-	m.others, m.heard = others, true
+	m.others, m.heardAt = others, now
 }
+
+// alone is how long a call would have taken without those ahead of it. How many these were is not known well: with the
+// whole of their share taken off, a crowded node looks faster than it is, with none, its queue counts twice. The root
+// between them did best in package simulate.
+func alone(took, crowd float64) float64 { return took / math.Sqrt(crowd) }
 
 // crowd is by how much a call that comes now takes longer than one that finds the node idle.
 func (m *meter) crowd(capacity uint32) float64 {

@@ -1,6 +1,7 @@
 package selection
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -22,10 +23,10 @@ func TestPeak(t *testing.T) {
 	require.InDelta(t, 50e6, p.value, 1)
 	now = now.Add(memory)
 	p.observe(now, 10*time.Millisecond, memory)
-	require.InDelta(t, 10e6+40e6/2.718281828, p.value, 1e3)
+	require.InDelta(t, 10e6+40e6/math.E, p.value, 1e3)
 
 	p = peak{value: 50e6, at: now}
-	require.InDelta(t, 20e6+30e6/2.718281828, p.guess(now.Add(memory), 20e6, memory), 1e3, "slow once: comes down to an unknown one's")
+	require.InDelta(t, 20e6+30e6/math.E, p.guess(now.Add(memory), 20e6, memory), 1e3, "slow once: comes down to an unknown one's")
 	require.InDelta(t, 50e6, p.guess(now.Add(time.Hour), 60e6, memory), 1, "fast: stays")
 	require.InDelta(t, 50e6, p.guess(now.Add(-time.Hour), 20e6, memory), 1, "a clock that went back")
 }
@@ -35,13 +36,21 @@ func TestCrowd(t *testing.T) {
 	require.InDelta(t, 4, m.crowd(1), 1e-9)
 	require.InDelta(t, 1, m.crowd(8), 1e-9, "room for all")
 	require.InDelta(t, 4, m.crowd(0), 1e-9, "a node that announces no capacity has some")
-	m.announced(Load{Running: 2, Queued: 6}) // three of the eight are ours
+	const memory = 10 * time.Second
+	now := time.Unix(1000, 0)
+	m.announced(Load{Running: 2, Queued: 6}, now, memory) // three of the eight are ours
 	require.InDelta(t, 9, m.crowd(1), 1e-9)
-	m.announced(Load{Running: 1}) // it is late: the mean counts
-	require.InDelta(t, 5.5, m.crowd(1), 1e-9)
-	m.announced(Load{})
-	m.announced(Load{})
+	m.announced(Load{Running: 1}, now, memory) // the same moment
+	require.InDelta(t, 9, m.crowd(1), 1e-9)
+	m.announced(Load{Running: 1}, now.Add(memory), memory) // it is late: the mean counts
+	require.InDelta(t, 2+7/math.E, m.crowd(1), 1e-9)
+	m.announced(Load{}, now.Add(time.Hour), memory)
 	require.InDelta(t, 4, m.crowd(1), 1e-9, "never fewer than ours")
+}
+
+func TestAlone(t *testing.T) {
+	require.InDelta(t, 100, alone(100, 1), 1e-9)
+	require.InDelta(t, 50, alone(100, 4), 1e-9)
 }
 
 func TestScore(t *testing.T) {

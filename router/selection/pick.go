@@ -100,8 +100,7 @@ func (p *Pick) Done(o Outcome) {
 	defer r.mu.Unlock()
 	r.usedAt = now
 	m.outstanding--
-	// What the call took beside the round trip and its wait for those ahead of it.
-	service := time.Duration(max(float64(o.Total)-r.roundTrip.value, 0) / p.crowd)
+	service := time.Duration(alone(max(float64(o.Total)-r.roundTrip.value, 0), p.crowd))
 	switch o.Kind {
 	case OK:
 		m.service.observe(now, service, cfg.Memory)

@@ -68,6 +68,7 @@ func TestFailingFastIsNotFast(t *testing.T) {
 	w := basic()
 	w.Exclude = []Key{node(2).Key}
 	for range 10 {
+		f.pass(time.Second)
 		f.pick(w).Done(Outcome{Kind: NodeFault, Total: time.Microsecond})
 	}
 	require.Equal(t, before, f.Snapshot().Nodes[0].Measured[0].Service)
@@ -129,6 +130,21 @@ func TestOneAmongMany(t *testing.T) {
 	require.ErrorIs(t, err, ErrNoNode)
 	f.announce(node(7_001, func(n *Node) { n.Region = "FR-75C" }))
 	require.Equal(t, node(7_001).Key, f.pick(w).Node.Key)
+}
+
+func TestDrawnAreDifferent(t *testing.T) {
+	f := newFixture(t)
+	for i := range few + 1 {
+		f.announce(node(i))
+	}
+	s := f.shelves[shelfKey{app: "app"}]
+	p := &pool{asked: asked{Wants: basic(), now: f.clock(), cfg: &f.cfg}, table: f.Table, shelf: s}
+	for range 1_000 {
+		drawn, of := p.Some(2)
+		require.Zero(t, of, "not counted")
+		require.Len(t, drawn, 2)
+		require.NotEqual(t, drawn[0].Key, drawn[1].Key)
+	}
 }
 
 func TestDoneCountsOnce(t *testing.T) {

@@ -78,7 +78,7 @@ func (p *pool) scan(found *[few]int) (n int) {
 	enough, first := few, 0
 	if s.live > few {
 		// The one after a long row of others would be found too often if it were the only one to choose.
-		enough, first = few/4, p.table.rand.IntN(s.live)
+		enough, first = few/8, p.table.rand.IntN(s.live)
 	}
 	for i := 0; i < s.live && n < enough; i++ {
 		at := first + i

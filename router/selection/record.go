@@ -19,7 +19,7 @@ func newRecord() *record { return &record{meters: make(map[string]*meter)} }
 
 // hear takes an announcement's loads. Meters of apps that are gone are kept while there is room, so that a node cannot
 // take back what was measured by taking an app out for a moment.
-func (r *record) hear(loads []Load, most int, now time.Time) []*meter {
+func (r *record) hear(loads []Load, now time.Time, cfg *Config) []*meter {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.usedAt = now
@@ -30,11 +30,11 @@ func (r *record) hear(loads []Load, most int, now time.Time) []*meter {
 			m = new(meter)
 			r.meters[l.App] = m
 		}
-		m.announced(l)
+		m.announced(l, now, cfg.Memory)
 		meters[i] = m
 	}
 	for app, m := range r.meters {
-		if len(r.meters) <= 2*most {
+		if len(r.meters) <= 2*cfg.MaxApps {
 			break
 		}
 		if m.outstanding == 0 && !serves(loads, app) {
@@ -114,12 +114,6 @@ func (t *typical) guess(first time.Duration) float64 {
 		return float64(first)
 	}
 	return t.value * 3 / 4
-}
-
-func (r *record) touch(now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.usedAt = now
 }
 
 func (r *record) idle(now time.Time) time.Duration {

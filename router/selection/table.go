@@ -68,7 +68,7 @@ func (t *Table) Announce(n Node) error {
 		t.nodes[n.Key] = e
 	}
 	e.node = n
-	t.shelve(e, e.record.hear(n.Loads, t.cfg.MaxApps, now))
+	t.shelve(e, e.record.hear(n.Loads, now, &t.cfg))
 	return nil
 }
 
@@ -135,16 +135,15 @@ func (t *Table) Remove(key Key) bool {
 	defer t.mu.Unlock()
 	e, ok := t.nodes[key]
 	if ok {
-		t.drop(e, t.cfg.Now())
+		t.drop(e)
 	}
 	return ok
 }
 
-func (t *Table) drop(e *entry, now time.Time) {
+func (t *Table) drop(e *entry) {
 	t.unshelve(e)
 	delete(t.nodes, e.node.Key)
 	if len(t.gone) < t.cfg.MaxNodes {
-		e.record.touch(now)
 		t.gone[e.node.Key] = e.record
 	}
 }
@@ -165,7 +164,7 @@ func (t *Table) Expire() (dropped int) {
 	defer t.mu.Unlock()
 	for _, key := range stale {
 		if e, ok := t.nodes[key]; ok && now.Sub(e.node.SeenAt) > t.cfg.Stale {
-			t.drop(e, now)
+			t.drop(e)
 			dropped++
 		}
 	}

@@ -18,6 +18,7 @@ func TestStaleDataIsNotUsed(t *testing.T) {
 		require.Equal(t, node(2).Key, f.pick(basic()).Node.Key)
 	}
 	require.True(t, f.Snapshot().Nodes[0].Stale)
+	require.Equal(t, 1, f.Snapshot().Apps[0].Ready)
 	require.Equal(t, 1, f.Expire())
 	require.Len(t, f.Snapshot().Nodes, 1)
 	f.pass(20 * time.Second)

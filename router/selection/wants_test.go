@@ -96,7 +96,25 @@ func TestTheWordsSayWhatToChange(t *testing.T) {
 	_, err = f.Pick(w)
 	require.ErrorContains(t, err, "tier 2, wanted 3")
 
-	w.Region = "US"
+	// Those of other countries do not hide what is wrong at home.
+	for i := range 9 {
+		f.announce(node(20+i, func(n *Node) { n.Region = "FR" }))
+	}
+	w.MinIsolation, w.MaxPrice = 1, 11 // four are dear, one is exposed
+	_, err = f.Pick(w)
+	require.ErrorContains(t, err, "the cheapest node wants 12 uemc")
+	w.MinIsolation = 3 // all are exposed, whatever they cost
+	_, err = f.Pick(w)
+	require.ErrorContains(t, err, "tier 2, wanted 3")
+	w.MinIsolation, w.MaxPrice, w.Exclude = 2, 401, []Key{node(1).Key}
+	_, err = f.Pick(w)
+	require.ErrorContains(t, err, "the cheapest node wants 402 uemc")
+	w.MinIsolation, w.MaxPrice, w.Exclude = 2, 502, []Key{node(1).Key, node(2).Key}
+	_, err = f.Pick(w)
+	require.ErrorContains(t, err, "tier 1, wanted 2", "of equal numbers, the first to change")
+
+	w = basic()
+	w.MinIsolation, w.Region = 3, "US"
 	_, err = f.Pick(w)
 	require.ErrorContains(t, err, `no node that serves "app" is in US`)
 

@@ -40,6 +40,14 @@ func Published(seed uint64) Scenario {
 	return s
 }
 
+// Calm is the same where random choice holds too: at a fifth of what the nodes can do, its slowest has 76 % of what it can.
+// At 70 % that one is given more than it can do, so that its queue, and with it the ratio, depend on how long one looks.
+func Calm(seed uint64) Scenario {
+	s := Published(seed)
+	s.Load = 0.2
+	return s
+}
+
 // call is one of the trace, which is the same for every policy.
 type call struct {
 	at     time.Duration
