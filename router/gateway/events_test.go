@@ -189,6 +189,16 @@ func TestSlowWriter(t *testing.T) {
 	require.Equal(t, 408, answer.StatusCode)
 	require.True(t, answer.Close)
 
+	// Nor does one who has no key hold anything.
+	conn, err = net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(5*time.Second)))
+	all, err := io.ReadAll(conn)
+	require.NoError(t, err, "the connection is closed")
+	require.Contains(t, string(all), "401")
+
 	conn, err = net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	require.NoError(t, err)
 	defer conn.Close()
@@ -235,7 +245,7 @@ func TestStop(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return s.backend.Running() == 2 }, 5*time.Second, time.Millisecond)
 	require.NoError(t, s.stop())
-	require.Zero(t, s.backend.Running())
+	require.Eventually(t, func() bool { return s.backend.Running() == 0 }, 5*time.Second, time.Millisecond)
 	require.ElementsMatch(t, []string{"short true false", "events false true"}, []string{<-ended, <-ended})
 	k, err := s.keys.Get(s.key.ID)
 	require.NoError(t, err)
