@@ -32,7 +32,9 @@ func TestCall(t *testing.T) {
 	require.Equal(t, "the only one", r.Header.Get("X-EMC-Route"))
 	require.Equal(t, "nosniff", r.Header.Get("X-Content-Type-Options"))
 	require.Empty(t, r.Header.Get("X-EMC-Cache"))
-	var answer struct{ Choices []struct{ Message struct{ Content string } } }
+	var answer struct {
+		Choices []struct{ Message struct{ Content string } }
+	}
 	require.NoError(t, json.Unmarshal([]byte(r.body), &answer))
 	require.Equal(t, "Hello", answer.Choices[0].Message.Content)
 
