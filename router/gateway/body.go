@@ -13,22 +13,21 @@ const piece = 32 << 10
 // readBody reads a request's body within its time, and holds memory for what came.
 func (g *Gateway) readBody(v *visit, r *http.Request, l *lease) ([]byte, error) {
 	if r.ContentLength > MaxBody {
-		g.drain(v, r)
+		drain(v, r)
 		return nil, tooLarge()
 	}
-	_ = v.control.SetReadDeadline(time.Now().Add(g.BodyTime)) // a test's ResponseWriter has none
 	body, err := collect(http.MaxBytesReader(v, r.Body, MaxBody), func(n int) error {
 		v.read += int64(n)
 		return l.grow(bodyFactor * n)
 	})
-	// The server watches the connection from here on: with a deadline it would take the customer for gone.
-	_ = v.control.SetReadDeadline(time.Time{})
 	var large *http.MaxBytesError
 	switch {
 	case err == nil:
+		// The server watches the connection from here on: with a deadline it would take the customer for gone.
+		_ = v.control.SetReadDeadline(time.Time{}) // a test's ResponseWriter has none
 		return body, nil
 	case errors.As(err, &large):
-		g.drain(v, r)
+		drain(v, r)
 		return nil, tooLarge()
 	case errors.Is(err, errMemory):
 		return nil, busy("The router holds as many requests as it can. Please try again.", "memory")
@@ -46,14 +45,12 @@ const drained = 64 << 20
 
 // drain lets a client that sends too much come to its end: most look for the answer only then, and take a connection that is
 // closed on them for a fault of the network, after which they send it all again.
-func (g *Gateway) drain(v *visit, r *http.Request) {
+func drain(v *visit, r *http.Request) {
 	v.Header().Set("Connection", "close")
 	if r.Header.Get("Expect") != "" || r.ContentLength > drained {
 		return
 	}
-	_ = v.control.SetReadDeadline(time.Now().Add(g.BodyTime))
 	_, _ = io.CopyN(io.Discard, r.Body, drained) // whatever ends it, the answer is the same
-	_ = v.control.SetReadDeadline(time.Time{})
 }
 
 // collect reads to the end; grow is asked before a piece is kept.

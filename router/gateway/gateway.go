@@ -66,7 +66,7 @@ func New(cfg Config, p Parts) (*Gateway, error) {
 
 // ServeHTTP implements http.Handler.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	v := g.begin(w)
+	v := g.begin(w, r)
 	defer g.end(v)
 	allowed := g.cors(v.Header(), r)
 	if isPreflight(r) {
@@ -84,16 +84,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) refuse(v *visit, r *http.Request, err error) {
 	f := explain(err)
 	v.reason = f.reason
-	switch {
-	case r.Context().Err() != nil:
+	if errors.Is(err, errGone) || r.Context().Err() != nil && f.status != http.StatusRequestTimeout { // a read that timed out ends the context too
 		v.reason = "client_gone"
-		panic(http.ErrAbortHandler) // and no empty 200 for one who only stopped sending
-	case errors.Is(err, errGone):
-		v.reason = "client_gone"
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		if errors.Is(err, errGone) && errors.Is(err, os.ErrDeadlineExceeded) {
 			v.reason = "slow_reader"
 		}
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) // and no empty 200 for one who only stopped sending
 	}
 	if f.status == http.StatusInternalServerError || f.status == http.StatusBadGateway {
 		v.failure = err

@@ -98,7 +98,7 @@ func (g *Gateway) createKey(v *visit, r *http.Request, master apikey.Key) error 
 		MaxConcurrent uint32 `json:"max_concurrent"`
 		ExpiresAt     int64  `json:"expires_at"`
 	}
-	if err := g.readManage(v, r, &want); err != nil {
+	if err := readManage(v, r, &want); err != nil {
 		return err
 	}
 	k := apikey.Key{Session: master.Session, Name: want.Name, Limit: want.Limit, PerCall: want.PerCall, MaxConcurrent: want.MaxConcurrent}
@@ -150,7 +150,7 @@ func (g *Gateway) manageKey(v *visit, r *http.Request) error {
 		var want struct {
 			Limit *uint64 `json:"limit"`
 		}
-		if err := g.readManage(v, r, &want); err != nil {
+		if err := readManage(v, r, &want); err != nil {
 			return err
 		}
 		if want.Limit == nil {
@@ -165,10 +165,8 @@ func (g *Gateway) manageKey(v *visit, r *http.Request) error {
 }
 
 // readManage refuses what it does not know: a limit that is misspelt would be none.
-func (g *Gateway) readManage(v *visit, r *http.Request, into any) error {
-	_ = v.control.SetReadDeadline(time.Now().Add(g.BodyTime))
+func readManage(v *visit, r *http.Request, into any) error {
 	b, err := io.ReadAll(http.MaxBytesReader(v, r.Body, maxManage))
-	_ = v.control.SetReadDeadline(time.Time{})
 	if err != nil {
 		return badRequest("", "The request's body is too long or broke off.")
 	}

@@ -38,7 +38,7 @@ type visit struct {
 	began, first time.Time
 }
 
-func (g *Gateway) begin(w http.ResponseWriter) *visit {
+func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *visit {
 	v := &visit{ResponseWriter: w, control: http.NewResponseController(w), writeTime: g.WriteTime, began: time.Now(), route: "other"}
 	b := make([]byte, 12)
 	if _, err := io.ReadFull(g.rand, b); err == nil {
@@ -47,6 +47,10 @@ func (g *Gateway) begin(w http.ResponseWriter) *visit {
 	v.Header().Set(headerRequestID, v.id)
 	v.Header().Set("X-Content-Type-Options", "nosniff")
 	v.patience() // a connection still has the deadline of its last request
+	if r.ContentLength != 0 {
+		// Also where nobody reads the body: the server itself reads what is left of one, and a client could hold it there.
+		_ = v.control.SetReadDeadline(v.began.Add(g.BodyTime))
+	}
 	return v
 }
 

@@ -42,8 +42,12 @@ func Chat(pause time.Duration, words ...string) App {
 		if asked {
 			null = `,"usage":null`
 		}
-		for _, word := range words {
-			if _, err := fmt.Fprintf(w, "data: {%s,\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"content\":%q},\"finish_reason\":null}]%s}\n\n", head, word, null); err != nil {
+		for i, word := range words {
+			role := ""
+			if i == 0 {
+				role = `"role":"assistant",`
+			}
+			if _, err := fmt.Fprintf(w, "data: {%s,\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{%s\"content\":%q},\"finish_reason\":null}]%s}\n\n", head, role, word, null); err != nil {
 				return err
 			}
 			select {
