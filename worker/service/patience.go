@@ -55,7 +55,7 @@ func (p *patience) isSpent() bool {
 	return p.spent
 }
 
-// bounded reads so much from an app, with patience for each read.
+// bounded reads so much from an app, with patience for each read where it has a limit.
 type bounded struct {
 	from  io.Reader
 	left  int64
@@ -69,7 +69,11 @@ func (b *bounded) Read(p []byte) (n int, err error) {
 		return 0, errEndless
 	}
 	p = p[:min(int64(len(p)), b.left)]
-	b.wait(b.limit, func() { n, err = b.from.Read(p) })
+	if b.limit == 0 { // nothing is expected
+		n, err = b.from.Read(p)
+	} else {
+		b.wait(b.limit, func() { n, err = b.from.Read(p) })
+	}
 	b.left -= int64(n)
 	return n, err
 }
