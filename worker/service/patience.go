@@ -12,6 +12,8 @@ var (
 	errSlow    = errors.New("it says nothing for too long")
 	errEndless = errors.New("its answer is longer than it may be")
 	errNoHTTP  = errors.New("what it says is no HTTP answer")
+	errUnasked = errors.New("it ended, or said something, without being asked")
+	errUnread  = errors.New("it answered without reading the request")
 )
 
 // patience ends a wait that brings nothing. While the node proves, programs stand

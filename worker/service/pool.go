@@ -49,8 +49,8 @@ func (p *pool) ask(ctx context.Context, by receipt.SessionID, r *http.Request, b
 	}
 	return &answer{Response: resp, abort: x.kill, done: func(err error) {
 		_ = resp.Body.Close() // lets the process live, and cannot fail
-		if err == nil && !x.clean() {
-			err = fmt.Errorf("%w: it says more than its answer, or did not read the request", errNoHTTP)
+		if err == nil && !x.hasRead() {
+			err = errUnread
 		}
 		if err != nil {
 			p.retire(ctx, x, &by, err)
@@ -69,7 +69,7 @@ func (p *pool) take(ctx context.Context) (*process, error) {
 		if !x.spoke() {
 			return x, nil
 		}
-		p.retire(ctx, x, nil, fmt.Errorf("%w: it speaks without being asked", errNoHTTP))
+		p.retire(ctx, x, nil, errUnasked)
 	}
 	pause := time.NewTimer(p.health.pause())
 	defer pause.Stop()
@@ -168,8 +168,8 @@ func (p *pool) probe(ctx context.Context, x *process, limit time.Duration) (err 
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		return err
 	}
-	if !x.clean() {
-		return fmt.Errorf("%w: it says more than its answer", errNoHTTP)
+	if !x.hasRead() {
+		return errUnread
 	}
 	return nil
 }

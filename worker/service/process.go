@@ -54,7 +54,7 @@ func (x *process) spoke() bool { return len(x.first) > 0 }
 // process is killed: nobody else can use the rest of what it says.
 func (x *process) ask(ctx context.Context, r *http.Request, request []byte, limit time.Duration, most int64) (*http.Response, error) {
 	if x.spoke() {
-		return nil, fmt.Errorf("%w: it speaks without being asked", errNoHTTP)
+		return nil, errUnasked
 	}
 	x.wrote = make(chan error, 1)
 	// Beside the reading: a program may answer before it has read all.
@@ -123,12 +123,12 @@ func (x *process) death() error {
 	return x.why
 }
 
-// clean says whether the process is ready for another request: what it says beyond
-// an answer would be taken for the next customer's.
-func (x *process) clean() bool {
+// hasRead says whether the process took the whole request. If not, it would take the
+// rest for the beginning of the next one.
+func (x *process) hasRead() bool {
 	select {
 	case err := <-x.wrote:
-		return err == nil && x.out.Buffered() == 0
+		return err == nil
 	case <-time.After(lateWrite):
 		return false
 	}

@@ -64,8 +64,10 @@ func TestCancel(t *testing.T) {
 
 	ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
+	begin := time.Now()
 	g = s.ask(ctx, 1, 1<<40, "GET", "/hang/", "", nil)
 	require.ErrorIs(t, g.err, context.DeadlineExceeded, "before its first byte")
+	require.Less(t, time.Since(begin), 2*time.Second, "its process lives on")
 	require.NoError(t, s.get("/say/").err)
 }
 
