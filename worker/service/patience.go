@@ -12,6 +12,8 @@ var (
 	errSlow    = errors.New("it says nothing for too long")
 	errEndless = errors.New("its answer is longer than it may be")
 	errNoHTTP  = errors.New("what it says is no HTTP answer")
+	errUnasked = errors.New("it ended, or said something, without being asked")
+	errUnread  = errors.New("it answered without reading the request")
 )
 
 // patience ends a wait that brings nothing. While the node proves, programs stand
@@ -55,7 +57,7 @@ func (p *patience) isSpent() bool {
 	return p.spent
 }
 
-// bounded reads so much from an app, with patience for each read.
+// bounded reads so much from an app, with patience for each read where it has a limit.
 type bounded struct {
 	from  io.Reader
 	left  int64
@@ -69,7 +71,11 @@ func (b *bounded) Read(p []byte) (n int, err error) {
 		return 0, errEndless
 	}
 	p = p[:min(int64(len(p)), b.left)]
-	b.wait(b.limit, func() { n, err = b.from.Read(p) })
+	if b.limit == 0 { // nothing is expected
+		n, err = b.from.Read(p)
+	} else {
+		b.wait(b.limit, func() { n, err = b.from.Read(p) })
+	}
 	b.left -= int64(n)
 	return n, err
 }

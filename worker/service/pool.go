@@ -49,8 +49,8 @@ func (p *pool) ask(ctx context.Context, by receipt.SessionID, r *http.Request, b
 	}
 	return &answer{Response: resp, abort: x.kill, done: func(err error) {
 		_ = resp.Body.Close() // lets the process live, and cannot fail
-		if err == nil && !x.clean() {
-			err = fmt.Errorf("%w: it says more than its answer, or did not read the request", errNoHTTP)
+		if err == nil && !x.hasRead() {
+			err = errUnread
 		}
 		if err != nil {
 			p.retire(ctx, x, &by, err)
@@ -58,14 +58,18 @@ func (p *pool) ask(ctx context.Context, by receipt.SessionID, r *http.Request, b
 		}
 		p.health.answered()
 		x.last = time.Now()
+		x.listen()
 		p.park(x)
 	}}, nil
 }
 
 // take finds an idle process, or starts one.
 func (p *pool) take(ctx context.Context) (*process, error) {
-	if x := p.unpark(false); x != nil {
-		return x, nil
+	for x := p.unpark(false); x != nil; x = p.unpark(false) {
+		if !x.spoke() {
+			return x, nil
+		}
+		p.retire(ctx, x, nil, errUnasked)
 	}
 	pause := time.NewTimer(p.health.pause())
 	defer pause.Stop()
@@ -122,6 +126,7 @@ func (p *pool) start() (*process, error) {
 	x := &process{in: in, kill: kill, gone: make(chan struct{}), last: time.Now()}
 	x.raw = &bounded{from: out, patience: &patience{held: p.set.held.Load, abort: kill}}
 	x.out = bufio.NewReader(x.raw)
+	x.listen()
 	life := func() {
 		defer kill()
 		result, err := p.Runtime.Serve(ctx, task, stdin, stdout)
@@ -149,7 +154,12 @@ func ended(ctx context.Context, result runtime.Result, err error) error {
 }
 
 // probe asks a process whether it lives; any answer will do.
-func (p *pool) probe(ctx context.Context, x *process, limit time.Duration) error {
+func (p *pool) probe(ctx context.Context, x *process, limit time.Duration) (err error) {
+	defer func() {
+		if err == nil {
+			x.listen()
+		}
+	}()
 	resp, err := x.ask(ctx, &http.Request{Method: http.MethodGet}, []byte(healthRequest), limit, maxHead)
 	if err != nil {
 		return err
@@ -158,8 +168,8 @@ func (p *pool) probe(ctx context.Context, x *process, limit time.Duration) error
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		return err
 	}
-	if !x.clean() {
-		return fmt.Errorf("%w: it says more than its answer", errNoHTTP)
+	if !x.hasRead() {
+		return errUnread
 	}
 	return nil
 }

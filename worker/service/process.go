@@ -28,14 +28,34 @@ type process struct {
 	gone chan struct{} // closed when nothing of it is left
 	why  error         // it ended; after gone
 
+	first chan error // the program began to say something, or ended
 	wrote chan error // the last request is written
 	last  time.Time  // when a call ended
 	idle  *time.Timer
 }
 
+// listen waits for the program's next word, from when it has nothing to say until it
+// is asked.
+func (x *process) listen() {
+	x.raw.left, x.raw.limit = maxHead, 0
+	first := make(chan error, 1)
+	x.first = first
+	go func() {
+		_, err := x.out.Peek(1)
+		first <- err
+	}()
+}
+
+// spoke says whether the program said something that nobody asked, or ended: it
+// would be taken for the next customer's answer.
+func (x *process) spoke() bool { return len(x.first) > 0 }
+
 // ask writes a request and reads the head of its answer. When the context ends the
 // process is killed: nobody else can use the rest of what it says.
 func (x *process) ask(ctx context.Context, r *http.Request, request []byte, limit time.Duration, most int64) (*http.Response, error) {
+	if x.spoke() {
+		return nil, errUnasked
+	}
 	x.wrote = make(chan error, 1)
 	// Beside the reading: a program may answer before it has read all.
 	go func(wrote chan<- error) {
@@ -43,6 +63,12 @@ func (x *process) ask(ctx context.Context, r *http.Request, request []byte, limi
 		wrote <- err
 	}(x.wrote)
 	stop := context.AfterFunc(ctx, x.kill)
+	var err error
+	x.raw.wait(limit, func() { err = <-x.first })
+	if err != nil {
+		stop()
+		return nil, x.fault(ctx, err)
+	}
 	x.raw.limit = limit
 	for range 5 {
 		x.raw.left = maxHead
@@ -97,12 +123,12 @@ func (x *process) death() error {
 	return x.why
 }
 
-// clean says whether the process is ready for another request: what it says beyond
-// an answer would be taken for the next customer's.
-func (x *process) clean() bool {
+// hasRead says whether the process took the whole request. If not, it would take the
+// rest for the beginning of the next one.
+func (x *process) hasRead() bool {
 	select {
 	case err := <-x.wrote:
-		return err == nil && x.out.Buffered() == 0
+		return err == nil
 	case <-time.After(lateWrite):
 		return false
 	}

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -63,8 +64,10 @@ func TestCancel(t *testing.T) {
 
 	ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
+	begin := time.Now()
 	g = s.ask(ctx, 1, 1<<40, "GET", "/hang/", "", nil)
 	require.ErrorIs(t, g.err, context.DeadlineExceeded, "before its first byte")
+	require.Less(t, time.Since(begin), 2*time.Second, "its process lives on")
 	require.NoError(t, s.get("/say/").err)
 }
 
@@ -96,10 +99,10 @@ func TestFaults(t *testing.T) {
 // What a process says beyond its answer never reaches the next customer.
 func TestNothingIsLeftForTheNext(t *testing.T) {
 	s := newScene(t, nil)
-	require.Equal(t, "fine", s.get("/more/").body)
-	time.Sleep(50 * time.Millisecond)
-	for range 3 {
-		require.NotContains(t, s.get("/say/").body, "poison")
+	for n, target := range []string{"/more/", "/more/late"} {
+		require.Equal(t, "fine", s.get(target).body)
+		time.Sleep(50 * time.Millisecond)
+		require.Equal(t, fmt.Sprintf("%d: ", n+2), s.get("/say/").body)
 	}
 }
 

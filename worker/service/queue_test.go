@@ -114,7 +114,7 @@ func TestQueueHeld(t *testing.T) {
 
 // While the node proves nothing begins, what runs goes on, and its silence is no fault.
 func TestHold(t *testing.T) {
-	s := newScene(t, func(c *Config) { c.Patience = 50 * time.Millisecond })
+	s := newScene(t, func(c *Config) { c.Patience, c.Processes = 50*time.Millisecond, 2 })
 	goOn, began := make(chan bool), make(chan bool)
 	running := make(chan got, 1)
 	go func() {

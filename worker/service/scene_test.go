@@ -61,12 +61,12 @@ func (p *programs) Serve(ctx context.Context, _ runtime.Task, stdin io.ReadClose
 
 // program is one that does what its requests say.
 func program(number int, in io.Reader, out io.Writer) error {
-	return stdhttp.Serve(func(w *stdhttp.ResponseWriter, r *stdhttp.Request) error { return play(number, w, r, out) }, in, out)
+	return stdhttp.Serve(func(w *stdhttp.ResponseWriter, r *stdhttp.Request) error { return play(number, w, r, in, out) }, in, out)
 }
 
 const chunkText = `data: {"choices":[{"text":"x"}]}` + "\n\n"
 
-func play(number int, w *stdhttp.ResponseWriter, r *stdhttp.Request, out io.Writer) error {
+func play(number int, w *stdhttp.ResponseWriter, r *stdhttp.Request, in io.Reader, out io.Writer) error {
 	arg, name := "", r.Path
 	if at := strings.LastIndexByte(r.Path, '/'); at > 0 {
 		name, arg = r.Path[:at], r.Path[at+1:]
@@ -106,12 +106,8 @@ func play(number int, w *stdhttp.ResponseWriter, r *stdhttp.Request, out io.Writ
 		if arg == "middle" {
 			_ = events(1, 0)
 		}
-		for { // until it is killed
-			if _, err := out.Write(nil); err != nil {
-				return err
-			}
-			time.Sleep(time.Millisecond)
-		}
+		_, err := in.Read(make([]byte, 1)) // until it is killed
+		return err
 	case "/die":
 		if arg == "middle" {
 			_ = events(1, 0)
@@ -122,7 +118,12 @@ func play(number int, w *stdhttp.ResponseWriter, r *stdhttp.Request, out io.Writ
 		return err
 	case "/more":
 		_, _ = w.WriteString("fine")
-		defer func() { go io.WriteString(out, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison") }()
+		more := func() { _, _ = io.WriteString(out, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison") }
+		if arg == "late" {
+			time.AfterFunc(20*time.Millisecond, more)
+		} else {
+			defer func() { go more() }()
+		}
 		return nil
 	case "/endless":
 		_, err := w.Write(make([]byte, 1<<20))
@@ -240,6 +241,6 @@ func hangingProgram(number int, in io.Reader, out io.Writer, hangs func() bool) 
 		if hangs() {
 			r.Path = "/hang/"
 		}
-		return play(number, w, r, out)
+		return play(number, w, r, in, out)
 	}, in, out)
 }

@@ -26,6 +26,7 @@ func addCommands(root *cobra.Command, chain *app.App, clientCtx client.Context) 
 		localnetCmd(chain, clientCtx),
 		testnetCmd(chain),
 		jobCommand(),
+		sessionCommand(),
 		socketCommand(),
 		beaconKeyCmd(),
 		queryCmd(),

@@ -88,6 +88,9 @@ func (j *job) attempt(ctx, limited context.Context) (runtime.Result, error) {
 	if killed == runtime.ReasonKilled {
 		return killedResult(), nil
 	}
+	if j.service != nil {
+		return j.judge(killed, state), nil
+	}
 	return j.deliver(ctx, id, j.judge(killed, state))
 }
 
@@ -97,6 +100,7 @@ func (j *job) create(ctx context.Context, id runID, img loadedImage, holderImage
 	if err != nil {
 		return err
 	}
+	j.service.open(job.Config)
 	api := j.r.engine.api
 	// An Engine finishes what it began, also when nobody waits for the answer: the
 	// calls are not cut short, lest something appears after the cleaning up.
@@ -132,17 +136,22 @@ func (j *job) supervise(ctx, limited context.Context, id runID) (killed runtime.
 	var group errgroup.Group
 	defer func() {
 		stop()
+		j.service.closeEnds()
 		// Its functions return no error.
 		_ = group.Wait()
 	}()
-	attached, err := api.ContainerAttach(limited, id.job(), client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
+	attached, err := api.ContainerAttach(limited, id.job(), client.ContainerAttachOptions{Stream: true, Stdin: j.service != nil, Stdout: true, Stderr: true})
 	if err != nil {
 		return "", err
 	}
 	logEnded := make(chan struct{})
 	group.Go(func() error {
 		defer close(logEnded)
-		j.log.copyFrom(attached.Reader)
+		if j.service != nil {
+			j.service.read(attached.Reader, j.log)
+		} else {
+			j.log.copyFrom(attached.Reader)
+		}
 		// The Engine throws away what nobody reads.
 		attached.Close()
 		return nil
@@ -174,6 +183,9 @@ func (j *job) supervise(ctx, limited context.Context, id runID) (killed runtime.
 	}
 	group.Go(func() error { j.usage.watch(watching, api, id.job()); return nil })
 
+	if j.service != nil {
+		group.Go(func() error { j.service.write(attached.HijackedResponse); return nil })
+	}
 	select {
 	case err := <-exited:
 		if err != nil {
@@ -189,6 +201,11 @@ func (j *job) supervise(ctx, limited context.Context, id runID) (killed runtime.
 			return "", err
 		}
 	}
+	// What a service said before it ended is brought to the caller, as long as he wants it.
+	if killed != "" {
+		j.service.closeEnds()
+	}
+	defer context.AfterFunc(ctx, j.service.closeEnds)()
 	late := time.NewTimer(logTimeout)
 	defer late.Stop()
 	select {

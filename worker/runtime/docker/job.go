@@ -12,7 +12,7 @@ import (
 	"github.com/edgematrix/emc/worker/runtime"
 )
 
-// job is one Run.
+// job is one Run, or one Serve.
 type job struct {
 	r        *Runtime
 	task     runtime.Task
@@ -20,6 +20,7 @@ type job struct {
 	id       runID // of the first attempt, and of the scratch directory
 	scratch  scratch
 	log      *logWriter
+	service  *service // nil for a job
 	usage    *usage
 	oomKills uint64 // of the machine, before the job
 	// attempts are the runs whose containers may still be there.

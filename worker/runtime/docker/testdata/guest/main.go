@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,6 +17,7 @@ import (
 func modes() map[string]func(args []string) error {
 	return map[string]func(args []string) error{
 		"hello":   hello,
+		"lines":   lines,
 		"copy":    copyInputs,
 		"exit":    exit,
 		"panic":   func([]string) error { panic("on purpose") },
@@ -52,6 +54,25 @@ func main() {
 		fmt.Println("error:", err)
 		os.Exit(1)
 	}
+}
+
+// lines answers each line of its input: with what it says, with an end, or with too much.
+func lines([]string) error {
+	fmt.Fprintln(os.Stderr, "ready")
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		switch word := in.Text(); word {
+		case "exit":
+			fmt.Print("last words\n")
+			os.Exit(7)
+		case "flood":
+			for {
+				fmt.Println("more")
+			}
+		default:
+			fmt.Println(strings.ToUpper(word))
+		}
+	}
+	return os.WriteFile("/out/left", []byte("behind"), 0o600)
 }
 
 func hello(args []string) error {

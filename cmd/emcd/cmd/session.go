@@ -1,0 +1,250 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cosmos/cosmos-sdk/client"
+
+	"github.com/edgematrix/emc/pkg/amount"
+	"github.com/edgematrix/emc/pkg/jobclient"
+	"github.com/edgematrix/emc/x/market/types"
+)
+
+// sessionFolder is where the claims of sessions are kept, below the home.
+const sessionFolder = "sessions"
+
+// sessionCommand holds what a customer does to call through a router.
+func sessionCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "session",
+		Short: "Call models through a router: open a session, get an API key",
+		Long: `Open a session that pays for calls through a router, and get the API key with which any OpenAI client makes them.
+
+The session's key is made and kept by the router: it can spend what is allotted to it, nothing else. A wallet's key never
+leaves its keyring. "emcd tx market open-session" opens one whose key is yours, and "emcd tx market close-session" closes any.`,
+		RunE: client.ValidateCmd,
+	}
+	cmd.AddCommand(sessionOpenCmd(), sessionClaimCmd())
+	return cmd
+}
+
+// claim is what makes a session's API keys: it is written down before anything is paid.
+type claim struct {
+	Router    string `json:"router_url"`
+	Address   string `json:"router"`
+	ChainID   string `json:"chain_id"`
+	PublicKey []byte `json:"public_key"`
+	Claim     string `json:"claim"`
+	Session   string `json:"session,omitempty"`
+}
+
+func sessionOpenCmd() *cobra.Command {
+	var url string
+	var life time.Duration
+	cmd := &cobra.Command{
+		Use:   "open DEPOSIT --router URL",
+		Short: "Pay a deposit, and get an API key for it",
+		Long: `Pay a deposit that a router may spend on your calls, and print the base URL and the API key for an OpenAI client.
+
+What is not spent comes back when the session is closed or ends. The API key is a master key: with it more keys are made,
+each with a limit of its own (POST /emc/v1/keys), and programs should get those.`,
+		Example: `  emcd session open 10emc --router http://127.0.0.1:8080 --from alice
+  OPENAI_BASE_URL=http://127.0.0.1:8080/v1 OPENAI_API_KEY=sk-emc-… your-program`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			deposit, err := amount.ParseCoin(args[0])
+			if err != nil {
+				return fmt.Errorf("DEPOSIT: %w", err)
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			chain, wallet, err := sessionWallet(ctx, cmd)
+			if err != nil {
+				return err
+			}
+			c := claim{Router: routerURL(url)}
+			if err := ask(ctx, c.Router+"/emc/v1/sessions", struct{}{}, &c); err != nil {
+				return err
+			}
+			if c.ChainID != chain.ChainID {
+				return fmt.Errorf("the router at %s serves %s, this is %s: give another --router, or another --node", c.Router, c.ChainID, chain.ChainID)
+			}
+			file, err := c.keep(chain.HomeDir)
+			if err != nil {
+				return err
+			}
+			tx, err := wallet.Send(ctx, &types.MsgOpenSession{
+				Owner: wallet.Address(), Deposit: deposit, Key: c.PublicKey, Seconds: uint64(life / time.Second),
+				Allotments: []types.Allotment{{Router: c.Address, Amount: deposit}},
+			}, func(string) error { return nil })
+			if err != nil {
+				return err
+			}
+			var opened types.MsgOpenSessionResponse
+			if err := opened.Unmarshal(tx.Response); err != nil {
+				return fmt.Errorf("the answer of transaction %s: %w", tx.Hash, err)
+			}
+			c.Session = opened.Session
+			if err := c.write(file); err != nil {
+				return fmt.Errorf("session %s is open, but its claim could not be completed in %s: %w", c.Session, file, err)
+			}
+			key, err := c.redeem(ctx)
+			if err != nil {
+				return fmt.Errorf("session %s is open, but the router gives no API key yet: %w\n`emcd session claim %s` tries again", c.Session, err, file)
+			}
+			c.tell(cmd.OutOrStdout(), key, opened.ExpiresAt)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&url, "router", "", "URL of the router's gateway (required)")
+	cmd.Flags().DurationVar(&life, "for", 24*time.Hour, "how long the session lives")
+	_ = cmd.MarkFlagRequired("router")
+	addJobSigning(cmd)
+	return cmd
+}
+
+func sessionClaimCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:     "claim FILE",
+		Short:   "Get another master key for a session that \"session open\" opened",
+		Example: "  emcd session claim ~/.emcd/sessions/3f2a….json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			data, err := os.ReadFile(args[0])
+			if err != nil {
+				return err
+			}
+			var c claim
+			if err := json.Unmarshal(data, &c); err != nil || c.Session == "" {
+				return fmt.Errorf("%s is no claim of a session that was opened", args[0])
+			}
+			key, err := c.redeem(cmd.Context())
+			if err != nil {
+				return err
+			}
+			c.tell(cmd.OutOrStdout(), key, 0)
+			return nil
+		},
+	}
+}
+
+func sessionWallet(ctx context.Context, cmd *cobra.Command) (client.Context, jobclient.Wallet, error) {
+	chain, err := client.ReadPersistentCommandFlags(client.GetClientContextFromCmd(cmd), cmd.Flags())
+	if err != nil {
+		return chain, nil, err
+	}
+	chain = chain.WithCmdContext(ctx).WithSimulation(false).WithSkipConfirmation(true)
+	if chain, err = identifyChain(ctx, chain); err != nil {
+		return chain, nil, err
+	}
+	return openWallet(cmd, chain)
+}
+
+// routerURL takes the base URL of an OpenAI client, too.
+func routerURL(url string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(url, "/"), "/v1")
+}
+
+// keep writes the claim down: whoever loses it after the deposit is paid gets no API
+// key, only the deposit back at the session's end.
+func (c claim) keep(home string) (string, error) {
+	dir := filepath.Join(home, sessionFolder)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, fmt.Sprintf("%x.json", c.PublicKey[1:9]))
+	return file, c.write(file)
+}
+
+func (c claim) write(file string) error {
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(data, '\n'), 0o600)
+}
+
+// claimFor is how long the router may need to see the session in a block.
+const claimFor = 20 * time.Second
+
+// redeem gets an API key for the claim.
+func (c claim) redeem(ctx context.Context) (key string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, claimFor)
+	defer cancel()
+	body := struct {
+		PublicKey []byte `json:"public_key"`
+		Claim     string `json:"claim"`
+	}{c.PublicKey, c.Claim}
+	for {
+		var answer struct {
+			Key string `json:"key"`
+		}
+		if err = ask(ctx, c.Router+"/emc/v1/sessions/"+c.Session+"/claim", body, &answer); err == nil {
+			return answer.Key, nil
+		}
+		wait := time.NewTimer(time.Second)
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return "", err
+		case <-wait.C:
+		}
+	}
+}
+
+func (c claim) tell(out io.Writer, key string, expires int64) {
+	fmt.Fprintf(out, "session   %s\n", c.Session)
+	if expires > 0 {
+		fmt.Fprintf(out, "until     %s\n", time.Unix(expires, 0).UTC().Format(time.DateTime+" MST"))
+	}
+	fmt.Fprintf(out, "base URL  %s/v1\nAPI key   %s\n", c.Router, key)
+}
+
+// ask posts JSON to a router, and reads its answer or its error in OpenAI's shape.
+func ask(ctx context.Context, url string, body, into any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(data))
+	if err != nil {
+		return fmt.Errorf("--router: %w", err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("no router answers at %s: %w", url, err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return err
+	}
+	if response.StatusCode < 300 {
+		return json.Unmarshal(answer, into)
+	}
+	var said struct {
+		Error struct {
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(answer, &said) == nil && said.Error.Message != "" {
+		return errors.New(said.Error.Message)
+	}
+	return fmt.Errorf("%s answered %s", url, response.Status)
+}
+
