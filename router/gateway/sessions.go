@@ -59,7 +59,7 @@ func (g *Gateway) claimSession(v *visit, r *http.Request) error {
 		PublicKey []byte `json:"public_key"`
 		Claim     string `json:"claim"`
 	}
-	if err := g.readManage(v, r, &want); err != nil {
+	if err := readManage(v, r, &want); err != nil {
 		return err
 	}
 	session, err := g.sessions.Claim(r.Context(), id, want.PublicKey, want.Claim)

@@ -247,4 +247,3 @@ func ask(ctx context.Context, url string, body, into any) error {
 	}
 	return fmt.Errorf("%s answered %s", url, response.Status)
 }
-
