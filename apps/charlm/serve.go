@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/edgematrix/emc/apps/stdhttp"
 )
@@ -15,11 +17,14 @@ type service struct {
 	created int64  // seconds since 1970, in answers: a clock would make each of them another one
 }
 
+// appEnv is the app's name in the chain's registry, as workers tell it.
+const appEnv = "EMC_APP"
+
 func serveCommand(args []string, stdin io.Reader, stdout io.Writer) error {
 	s := service{}
 	flags := flag.NewFlagSet("charlm serve", flag.ContinueOnError)
 	weights := flags.String("weights", "", "weights that charlm train has written (required)")
-	flags.StringVar(&s.name, "model", "charlm", "name of the model")
+	flags.StringVar(&s.name, "model", cmp.Or(os.Getenv(appEnv), "charlm"), "name of the model")
 	flags.Int64Var(&s.created, "created", 0, "what answers give as their time, in seconds since 1970")
 	if err := parse(flags, args, stdout); err != nil {
 		return err

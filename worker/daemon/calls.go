@@ -191,7 +191,7 @@ func (d *Daemon) program(out *service.Config, s config.Service, app computetypes
 		return err
 	}
 	out.Task = runtime.Task{
-		ID: "service-" + s.App, ArtifactSHA256: app.Digest, Args: s.Args, OutputDir: d.opts.Home.Scratch(),
+		ID: "service-" + s.App, ArtifactSHA256: app.Digest, Args: s.Args, Env: []string{"EMC_APP=" + s.App}, OutputDir: d.opts.Home.Scratch(),
 		Log:    lines{d.log.With("service", s.App)},
 		Limits: runtime.Limits{MemoryBytes: memory, OutputBytes: 1 << 20, OutputFiles: 16, CPUs: 1, LogBytes: serviceLog},
 	}
