@@ -72,7 +72,20 @@ func TestCache(t *testing.T) {
 	require.Empty(t, s.chat(hello).Header.Get("X-EMC-Cache"), "an app that is not deterministic")
 }
 
-// The cache is bounded in bytes, entries and time.
+func TestCacheBytes(t *testing.T) {
+	s := newSite(t, func(c *gateway.Config) { c.CacheBytes = 64 << 10 })
+	s.backend.Add(gateway.Model{ID: "own", Deterministic: true}, echo)
+	hit := func(i int) bool {
+		return s.do("POST", fmt.Sprint("/call/own/", i), strings.Repeat("a", 2900)).Header.Get("X-EMC-Cache") == "hit"
+	}
+	for i := range 17 { // of some 4 KiB each
+		require.False(t, hit(i))
+	}
+	require.False(t, hit(0), "the oldest had to go")
+	require.True(t, hit(16))
+}
+
+// The cache is bounded in entries and time.
 func TestCacheBounds(t *testing.T) {
 	s := newSite(t, func(c *gateway.Config) {
 		c.CacheBytes, c.CacheEntries, c.CacheTime = 64<<10, 3, 300*time.Millisecond

@@ -110,6 +110,7 @@ func (g *Gateway) serve(v *visit, r *http.Request, o order, l *lease) error {
 	}
 	o.body = nil
 	m := &money{keys: g.keys, key: o.key.ID, most: g.allowed(o)}
+	defer m.abandon()
 	if m.most == 0 {
 		return apikey.ErrLimit
 	}

@@ -36,6 +36,15 @@ func (m *money) reserve(amount uint64) error {
 	return nil
 }
 
+// abandon settles a call of which nobody knows what it cost, such as one in a panic: by all that it may have. After settle it
+// does nothing.
+func (m *money) abandon() {
+	m.mu.Lock()
+	reserved := m.reserved
+	m.mu.Unlock()
+	_ = m.settle(reserved) // what cannot be written stays reserved, which is as safe
+}
+
 // settle ends the reservation. Called again it does nothing.
 func (m *money) settle(charged uint64) error {
 	m.mu.Lock()

@@ -29,6 +29,8 @@ import (
 const (
 	// look is how often services.toml is looked at, and how soon what cannot start is tried again.
 	look = time.Second
+	// lookOnChain is how often the apps are.
+	lookOnChain = 10 * time.Second
 	// holdEvery is how often the services are told whether the node proves.
 	holdEvery = 50 * time.Millisecond
 	// redeemWait bounds one redemption: the outbox waits meanwhile.
@@ -93,14 +95,23 @@ func (d *Daemon) answerCalls(ctx context.Context, text []byte) error {
 		<-ctx.Done()
 		return nil
 	}
+	ctx, replaced := context.WithCancel(ctx)
+	defer replaced()
 	var cfgs []service.Config
+	registered := map[string]computetypes.App{}
 	for _, s := range services {
-		c, err := d.serviceConfig(ctx, s)
+		app, err := d.chain.App(ctx, s.App)
+		if err != nil {
+			return fmt.Errorf("service %s: %w; `emcd tx compute register-app` registers an app", s.App, err)
+		}
+		c, err := d.serviceConfig(s, app)
 		if err != nil {
 			return fmt.Errorf("service %s: %w", s.App, err)
 		}
+		registered[s.App] = app
 		cfgs = append(cfgs, c)
 	}
+	go d.watchApps(ctx, replaced, registered)
 	set, err := service.New(cfgs, d.log)
 	if err != nil {
 		return err
@@ -124,6 +135,28 @@ func (d *Daemon) answerCalls(ctx context.Context, text []byte) error {
 	defer d.setCalls(nil)
 	d.log.Info("answering calls", "apps", len(cfgs))
 	return errors.Join(c.Run(ctx), c.Close())
+}
+
+// watchApps ends the context when an app has another artifact on the chain: whoever
+// calls it is promised that one.
+func (d *Daemon) watchApps(ctx context.Context, replaced func(), registered map[string]computetypes.App) {
+	tick := time.NewTicker(lookOnChain)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for id, was := range registered {
+			now, err := d.chain.App(ctx, id)
+			if err == nil && (now.Digest != was.Digest || now.Image != was.Image || now.Runtime != was.Runtime) {
+				d.log.Info("an app has another artifact on the chain", "app", id)
+				replaced()
+				return
+			}
+		}
+	}
 }
 
 func (d *Daemon) setCalls(c *calls.Calls) {
@@ -150,7 +183,7 @@ func callTerms(c config.Calls) (calls.Terms, error) {
 }
 
 // serviceConfig completes a service by what the chain and this machine know of it.
-func (d *Daemon) serviceConfig(ctx context.Context, s config.Service) (service.Config, error) {
+func (d *Daemon) serviceConfig(s config.Service, app computetypes.App) (service.Config, error) {
 	unit, each, err := s.Prices()
 	if err != nil {
 		return service.Config{}, err
@@ -162,10 +195,6 @@ func (d *Daemon) serviceConfig(ctx context.Context, s config.Service) (service.C
 	out := service.Config{
 		App: s.App, UnitPrice: unit, CallPrice: each, Unit: service.Meter(s.Unit), URL: s.URL, Model: s.Model, Paths: s.Paths,
 		Processes: s.Processes, Queue: s.Queue, Idle: idle,
-	}
-	app, err := d.chain.App(ctx, s.App)
-	if err != nil {
-		return out, fmt.Errorf("%w; `emcd tx compute register-app` registers an app", err)
 	}
 	if s.URL != "" {
 		return out, nil

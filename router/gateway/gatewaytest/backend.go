@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/edgematrix/emc/pkg/httpcall"
 	"github.com/edgematrix/emc/router/gateway"
@@ -26,6 +27,8 @@ type App func(ctx context.Context, r *http.Request, w *Writer) error
 type Backend struct {
 	// Price is the most that a call can cost, Cost what it costs.
 	Price, Cost uint64
+	// Drain is how long a cancelled answer waits for its receipt.
+	Drain time.Duration
 
 	mu     sync.Mutex
 	models []gateway.Model
@@ -140,6 +143,7 @@ func (a *answerBody) Read(p []byte) (int, error) {
 func (a *answerBody) Close() error {
 	if !a.ended && !a.closed {
 		a.backend.cancelled.Add(1)
+		time.Sleep(a.backend.Drain)
 	}
 	a.closed = true
 	a.cancel()
