@@ -27,6 +27,9 @@ type pool struct {
 	idle    []*process // the last used one last
 }
 
+// checkTime is how long a process that has nothing to do may take to say that it lives.
+const checkTime = 10 * time.Second
+
 // errStopped means a process that we ended ourselves.
 var errStopped = errors.New("the process was stopped")
 
@@ -235,15 +238,15 @@ func (p *pool) remove(x *process) bool {
 // check implements source: it asks the process that has been idle for longest, when
 // there is a place for that.
 func (p *pool) check(ctx context.Context) {
-	if !p.queue.tryEnter() {
+	if !p.queue.tryCheck() {
 		return
 	}
-	defer p.queue.leave()
+	defer p.queue.endCheck()
 	x := p.unpark(true)
 	if x == nil {
 		return
 	}
-	if err := p.probe(ctx, x, p.Patience); err != nil {
+	if err := p.probe(ctx, x, min(p.Patience, checkTime)); err != nil {
 		p.retire(ctx, x, nil, err)
 		return
 	}
