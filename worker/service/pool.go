@@ -69,10 +69,11 @@ func (p *pool) ask(ctx context.Context, by receipt.SessionID, r *http.Request, b
 // take finds an idle process, or starts one.
 func (p *pool) take(ctx context.Context) (*process, error) {
 	for x := p.unpark(false); x != nil; x = p.unpark(false) {
-		if !x.spoke() {
+		err := x.unasked(ctx)
+		if err == nil {
 			return x, nil
 		}
-		p.retire(ctx, x, nil, errUnasked)
+		p.retire(ctx, x, nil, err)
 	}
 	pause := time.NewTimer(p.health.pause())
 	defer pause.Stop()
