@@ -45,7 +45,7 @@ func (p *pool) ask(ctx context.Context, by receipt.SessionID, r *http.Request, b
 	if err != nil {
 		return nil, err
 	}
-	resp, err := x.ask(ctx, r, request, p.Patience, p.MaxAnswer)
+	resp, err := x.ask(ctx, r, request, p.Patience, p.MaxAnswer) //nolint:bodyclose // done closes it
 	if err != nil {
 		p.retire(ctx, x, &by, err)
 		return nil, err

@@ -156,7 +156,7 @@ type processBody struct {
 // Read implements io.Reader.
 func (b *processBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = b.fault(b.ctx, err)
 	}
 	return n, err
