@@ -58,7 +58,7 @@ func (s service) answer(w *stdhttp.ResponseWriter, r *stdhttp.Request) error {
 	switch {
 	case !known:
 		return stdhttp.WriteError(w, stdhttp.Error{Status: 404, Message: fmt.Sprintf("Invalid URL (%s %s)", r.Method, r.Path), Code: "unknown_url"})
-	case r.Method != found.method && (r.Method != "HEAD" || found.method != "GET"):
+	case r.Method != found.method:
 		return stdhttp.WriteError(w, stdhttp.Error{Status: 405, Message: fmt.Sprintf("%s is asked with %s", r.Path, found.method), Code: "method_not_supported"})
 	}
 	return found.answer(w, r)

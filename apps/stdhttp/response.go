@@ -10,6 +10,12 @@ import (
 // maxWhole is how much of an answer is kept back in order to say its length.
 const maxWhole = 256 << 10
 
+// What net/http has names for, which is not imported here.
+const (
+	statusOK   = 200
+	methodHead = "HEAD"
+)
+
 // ResponseWriter takes a handler's answer.
 type ResponseWriter struct {
 	out     io.Writer
@@ -32,7 +38,7 @@ func (w *ResponseWriter) WriteHeader(status int) {
 
 // Write adds to the body.
 func (w *ResponseWriter) Write(p []byte) (int, error) {
-	w.WriteHeader(200)
+	w.WriteHeader(statusOK)
 	n, _ := w.body.Write(p)
 	if w.body.Len() < maxWhole {
 		return n, nil
@@ -45,7 +51,7 @@ func (w *ResponseWriter) WriteString(s string) (int, error) { return w.Write([]b
 
 // Flush sends what was written: the answer comes in chunks from then on.
 func (w *ResponseWriter) Flush() error {
-	w.WriteHeader(200)
+	w.WriteHeader(statusOK)
 	var b []byte
 	if !w.chunked {
 		w.chunked = true
@@ -61,7 +67,7 @@ func (w *ResponseWriter) Flush() error {
 
 // finish ends the answer.
 func (w *ResponseWriter) finish() error {
-	w.WriteHeader(200)
+	w.WriteHeader(statusOK)
 	switch {
 	case w.chunked && w.empty():
 		return nil

@@ -29,7 +29,7 @@ func Serve(handler Handler, in io.Reader, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		w.silent = r.Method == "HEAD"
+		w.silent = r.Method == methodHead
 		if err := handler(w, r); err != nil {
 			return err
 		}

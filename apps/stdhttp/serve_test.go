@@ -35,7 +35,7 @@ func app(w *ResponseWriter, r *Request) error {
 		_, err := w.Write(make([]byte, 2*maxWhole))
 		return err
 	case "/nothing":
-		w.WriteHeader(204)
+		w.WriteHeader(http.StatusNoContent)
 		return nil
 	case "/broken":
 		_, err := w.WriteString("half")

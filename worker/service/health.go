@@ -87,8 +87,8 @@ func (h *health) found(err error) {
 func (h *health) ready() (bool, string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	ready := !h.down && !(h.rests && h.now().Before(h.next))
-	return ready, h.reason
+	rests := h.rests && h.now().Before(h.next)
+	return !h.down && !rests, h.reason
 }
 
 // pause is how long to wait before a process is started.

@@ -12,7 +12,7 @@ var (
 	errSlow    = errors.New("it says nothing for too long")
 	errEndless = errors.New("its answer is longer than it may be")
 	errNoHTTP  = errors.New("what it says is no HTTP answer")
-	errUnasked = errors.New("it ended, or said something, without being asked")
+	errUnasked = errors.New("it said something without being asked")
 	errUnread  = errors.New("it answered without reading the request")
 )
 

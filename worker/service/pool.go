@@ -27,6 +27,9 @@ type pool struct {
 	idle    []*process // the last used one last
 }
 
+// checkTime is how long a process that has nothing to do may take to say that it lives.
+const checkTime = 10 * time.Second
+
 // errStopped means a process that we ended ourselves.
 var errStopped = errors.New("the process was stopped")
 
@@ -42,7 +45,7 @@ func (p *pool) ask(ctx context.Context, by receipt.SessionID, r *http.Request, b
 	if err != nil {
 		return nil, err
 	}
-	resp, err := x.ask(ctx, r, request, p.Patience, p.MaxAnswer)
+	resp, err := x.ask(ctx, r, request, p.Patience, p.MaxAnswer) //nolint:bodyclose // done closes it
 	if err != nil {
 		p.retire(ctx, x, &by, err)
 		return nil, err
@@ -66,10 +69,11 @@ func (p *pool) ask(ctx context.Context, by receipt.SessionID, r *http.Request, b
 // take finds an idle process, or starts one.
 func (p *pool) take(ctx context.Context) (*process, error) {
 	for x := p.unpark(false); x != nil; x = p.unpark(false) {
-		if !x.spoke() {
+		err := x.unasked(ctx)
+		if err == nil {
 			return x, nil
 		}
-		p.retire(ctx, x, nil, errUnasked)
+		p.retire(ctx, x, nil, err)
 	}
 	pause := time.NewTimer(p.health.pause())
 	defer pause.Stop()
@@ -235,15 +239,15 @@ func (p *pool) remove(x *process) bool {
 // check implements source: it asks the process that has been idle for longest, when
 // there is a place for that.
 func (p *pool) check(ctx context.Context) {
-	if !p.queue.tryEnter() {
+	if !p.queue.tryCheck() {
 		return
 	}
-	defer p.queue.leave()
+	defer p.queue.endCheck()
 	x := p.unpark(true)
 	if x == nil {
 		return
 	}
-	if err := p.probe(ctx, x, p.Patience); err != nil {
+	if err := p.probe(ctx, x, min(p.Patience, checkTime)); err != nil {
 		p.retire(ctx, x, nil, err)
 		return
 	}

@@ -46,15 +46,25 @@ func (x *process) listen() {
 	}()
 }
 
-// spoke says whether the program said something that nobody asked, or ended: it
-// would be taken for the next customer's answer.
-func (x *process) spoke() bool { return len(x.first) > 0 }
+// unasked is an error when the program ended, or said something without being asked:
+// that would be taken for the next customer's answer.
+func (x *process) unasked(ctx context.Context) error {
+	select {
+	case err := <-x.first:
+		if err != nil {
+			return x.fault(ctx, err)
+		}
+		return errUnasked
+	default:
+		return nil
+	}
+}
 
 // ask writes a request and reads the head of its answer. When the context ends the
 // process is killed: nobody else can use the rest of what it says.
 func (x *process) ask(ctx context.Context, r *http.Request, request []byte, limit time.Duration, most int64) (*http.Response, error) {
-	if x.spoke() {
-		return nil, errUnasked
+	if err := x.unasked(ctx); err != nil {
+		return nil, err
 	}
 	x.wrote = make(chan error, 1)
 	// Beside the reading: a program may answer before it has read all.
@@ -146,7 +156,7 @@ type processBody struct {
 // Read implements io.Reader.
 func (b *processBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = b.fault(b.ctx, err)
 	}
 	return n, err

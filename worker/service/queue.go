@@ -17,6 +17,7 @@ type queue struct {
 	mu      sync.Mutex
 	places  int
 	most    int // who may wait
+	checks  int // places that are taken by checks: one more may wait for each
 	running int
 	waiting int
 	held    bool
@@ -38,7 +39,7 @@ func (q *queue) enter(ctx context.Context, id receipt.SessionID) error {
 		return nil
 	}
 	line := q.lines[id]
-	if q.waiting >= q.most || len(line) >= (q.most+1)/2 {
+	if most := q.most + q.checks; q.waiting >= most || len(line) >= (most+1)/2 {
 		n := q.waiting
 		q.mu.Unlock()
 		return fmt.Errorf("%w: %d calls wait, %d of this session", session.ErrBusy, n, len(line))
@@ -61,15 +62,25 @@ func (q *queue) enter(ctx context.Context, id receipt.SessionID) error {
 	return ctx.Err()
 }
 
-// tryEnter takes a place that nobody wants.
-func (q *queue) tryEnter() bool {
+// tryCheck takes a place that nobody wants for a check, which endCheck gives back. No
+// call is turned away for it.
+func (q *queue) tryCheck() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.free() {
 		return false
 	}
 	q.running++
+	q.checks++
 	return true
+}
+
+func (q *queue) endCheck() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.running--
+	q.checks--
+	q.admit()
 }
 
 // free is called with the lock held.
@@ -87,7 +98,7 @@ func (q *queue) borrow() {
 func (q *queue) full() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return !q.free() && q.waiting >= q.most
+	return !q.free() && q.waiting >= q.most+q.checks
 }
 
 func (q *queue) leave() {
@@ -144,5 +155,5 @@ func (q *queue) drop(id receipt.SessionID, turn chan struct{}) bool {
 func (q *queue) counts() (running, waiting int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.running, q.waiting
+	return q.running - q.checks, q.waiting
 }

@@ -53,11 +53,11 @@ func (w *waiters) next(want ...string) {
 // A customer with many calls that wait does not keep out one who comes later with one.
 func TestQueueIsFair(t *testing.T) {
 	w := &waiters{T: t, queue: newQueue(1, 10)}
-	require.True(t, w.tryEnter())
+	require.NoError(t, w.enter(t.Context(), receipt.SessionID{}))
 	for _, who := range []string{"a1", "a2", "a3", "a4", "b1", "c1", "b2"} {
 		w.join(t.Context(), who)
 	}
-	require.False(t, w.tryEnter())
+	require.False(t, w.tryCheck())
 	w.next("a1", "b1", "c1", "a2", "b2", "a3", "a4")
 	w.leave()
 	running, waiting := w.counts()
@@ -68,7 +68,7 @@ func TestQueueIsFair(t *testing.T) {
 
 func TestQueueIsBounded(t *testing.T) {
 	w := &waiters{T: t, queue: newQueue(1, 4)}
-	require.True(t, w.tryEnter())
+	require.NoError(t, w.enter(t.Context(), receipt.SessionID{}))
 	w.join(t.Context(), "a1")
 	w.join(t.Context(), "a2")
 	require.ErrorIs(t, w.enter(t.Context(), receipt.SessionID{'a'}), session.ErrBusy, "half of the places")
@@ -80,6 +80,15 @@ func TestQueueIsBounded(t *testing.T) {
 	w.next("a1", "b1", "c1", "a2")
 
 	none := newQueue(1, 0)
+	require.True(t, none.tryCheck())
+	require.False(t, none.full(), "a check turns nobody away")
+	waits := make(chan error)
+	go func() { waits <- none.enter(t.Context(), receipt.SessionID{}) }()
+	require.Eventually(t, func() bool { _, n := none.counts(); return n == 1 }, 5*time.Second, time.Millisecond)
+	require.True(t, none.full())
+	none.endCheck()
+	require.NoError(t, <-waits)
+	none.leave()
 	require.False(t, none.full())
 	require.NoError(t, none.enter(t.Context(), receipt.SessionID{}))
 	require.True(t, none.full())
@@ -88,7 +97,7 @@ func TestQueueIsBounded(t *testing.T) {
 
 func TestQueueForgetsWhoGoesAway(t *testing.T) {
 	w := &waiters{T: t, queue: newQueue(1, 10)}
-	require.True(t, w.tryEnter())
+	require.NoError(t, w.enter(t.Context(), receipt.SessionID{}))
 	ctx, cancel := context.WithCancel(t.Context())
 	w.join(ctx, "a1")
 	w.join(t.Context(), "a2")
@@ -105,7 +114,7 @@ func TestQueueHeld(t *testing.T) {
 	for _, who := range []string{"a1", "a2", "a3"} {
 		w.join(t.Context(), who)
 	}
-	require.False(t, w.tryEnter())
+	require.False(t, w.tryCheck())
 	w.hold(false)
 	require.Eventually(t, func() bool { running, waiting := w.counts(); return running == 2 && waiting == 1 }, 5*time.Second, time.Millisecond)
 	w.leave()

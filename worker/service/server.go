@@ -3,6 +3,7 @@ package service
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -65,7 +66,7 @@ func (s *server) ask(ctx context.Context, _ receipt.SessionID, r *http.Request, 
 	if r.URL.RawQuery != "" {
 		target += "?" + r.URL.RawQuery
 	}
-	resp, err := s.do(ctx, r.Method, target, r.Header, body)
+	resp, err := s.do(ctx, r.Method, target, r.Header, body) //nolint:bodyclose // done closes it
 	if err != nil {
 		if ctx.Err() == nil {
 			s.health.found(err)
@@ -86,7 +87,7 @@ func (s *server) do(ctx context.Context, method, target string, header http.Head
 	}
 	asked.Header = header.Clone()
 	var resp *http.Response
-	p.wait(s.Patience, func() { resp, err = s.client.Do(asked) })
+	p.wait(s.Patience, func() { resp, err = s.client.Do(asked) }) //nolint:bodyclose // serverBody closes it
 	if err != nil {
 		cancel()
 		return nil, faultOf(ctx, p, err)
@@ -117,7 +118,7 @@ type serverBody struct {
 // Read implements io.Reader.
 func (b *serverBody) Read(p []byte) (int, error) {
 	n, err := b.bounded.Read(p)
-	if err != nil && err != io.EOF && err != errEndless {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, errEndless) {
 		err = faultOf(b.ctx, b.patience, err)
 	}
 	return n, err

@@ -5,6 +5,7 @@ package wasm
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -80,11 +81,15 @@ func (s *served) end() runtime.Result {
 }
 
 func TestServe(t *testing.T) {
-	s := serve(t, newRuntime(t), nil)
+	rt := newRuntime(t)
+	s := serve(t, rt, nil)
 	for range 3 {
 		s.say("hello")
 		s.hear("HELLO")
 	}
+	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", onlyChild(t, rt)))
+	require.NoError(t, err)
+	require.Regexp(t, `Max cpu time +unlimited`, string(limits), "it would be ended after some days")
 	require.NoError(t, s.in.Close())
 	require.False(t, s.out.Scan())
 	result := s.end()
