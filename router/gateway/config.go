@@ -46,14 +46,15 @@ type Config struct {
 	CacheTime    time.Duration
 }
 
-// Units are the most units of a call of each sort.
-type Units struct{ Text, Embeddings, Images, Audio, Other uint64 }
+// Units are the most units of a call of each sort. Text is of an answer; a call of text also has as many as its body has
+// bytes, but Prompt at most, because apps count what they were asked, too.
+type Units struct{ Text, Prompt, Embeddings, Images, Audio, Other uint64 }
 
 // DefaultConfig is of a router with 4 GiB to spare.
 func DefaultConfig() Config {
 	return Config{
 		Origins:  []string{"*"},
-		Units:    Units{Text: 4096, Embeddings: 8192, Images: 1, Audio: 4096, Other: 4096},
+		Units:    Units{Text: 4096, Prompt: 131_072, Embeddings: 8192, Images: 1, Audio: 4096, Other: 4096},
 		MaxPrice: 100_000_000,
 		MaxCalls: 1024, MaxCallsPerKey: 64, MaxConns: 4096, MaxMemory: 2 << 30, MaxAnswer: 64 << 20,
 		HeaderTime: 10 * time.Second, BodyTime: time.Minute, WriteTime: 30 * time.Second, IdleTime: 2 * time.Minute,

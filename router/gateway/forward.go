@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 
 	"github.com/edgematrix/emc/pkg/httpcall"
@@ -38,6 +39,9 @@ func (g *Gateway) openAI(v *visit, r *http.Request, e endpoint) error {
 			o.header.Set("Content-Type", "application/json")
 		}
 		o.target, o.stream, o.units = r.URL.RequestURI(), f.stream, f.bound(e.units(g.Units))
+		if e.tokens {
+			o.units += min(uint64(len(o.body)), g.Units.Prompt, math.MaxUint64-o.units)
+		}
 		return nil
 	})
 }

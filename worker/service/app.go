@@ -155,15 +155,16 @@ func (a *app) deliver(ans *answer, b *bill) error {
 	if ans.StatusCode >= http.StatusInternalServerError {
 		b.free = true // the node's own fault
 	}
+	kind, _, _ := strings.Cut(ans.Header.Get("Content-Type"), ";")
+	kind = strings.TrimSpace(kind)
+	if a.Unit == MeterTokens && kind == "application/json" {
+		return a.deliverJSON(ans, head, b)
+	}
 	if err := b.head(head); err != nil {
 		return err
 	}
-	kind, _, _ := strings.Cut(ans.Header.Get("Content-Type"), ";")
-	switch kind = strings.TrimSpace(kind); {
-	case a.Unit == MeterTokens && kind == "text/event-stream":
+	if a.Unit == MeterTokens && kind == "text/event-stream" {
 		return a.deliverEvents(ans, b)
-	case a.Unit == MeterTokens && kind == "application/json":
-		return a.deliverJSON(ans, b)
 	}
 	return deliverBytes(ans.Body, b)
 }

@@ -5,7 +5,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"net/http"
+
+	"github.com/edgematrix/emc/pkg/httpcall"
 )
 
 const (
@@ -181,13 +185,48 @@ func eventData(event []byte) ([]byte, bool) {
 	return nil, false
 }
 
-// deliverJSON sends a whole answer for the tokens that it says to have taken.
-func (a *app) deliverJSON(ans *answer, b *bill) error {
+// deliverJSON sends a whole answer for the tokens that it says to have taken. One that
+// costs more than the customer allows does not come, not even in part: it would be JSON
+// without an end, or an answer for next to nothing.
+func (a *app) deliverJSON(ans *answer, head []byte, b *bill) error {
 	body, err := io.ReadAll(ans.Body)
 	if err != nil {
 		return err
 	}
 	var c struct{ Usage *usage }
 	_ = json.Unmarshal(body, &c) // what tells no usage has none
-	return b.pass(a.renamer()(body), c.Usage.units())
+	units := c.Usage.units()
+	if ok := b.free || product(units, b.unitPrice, b.callPrice) <= b.left; !ok {
+		return a.tooDear(units, b)
+	}
+	if err := b.head(head); err != nil {
+		return err
+	}
+	return b.pass(a.renamer()(body), units)
+}
+
+// tooDear says what the answer would have cost.
+func (a *app) tooDear(units uint64, b *bill) error {
+	var said struct {
+		Error struct {
+			Message string  `json:"message"`
+			Type    string  `json:"type"`
+			Param   *string `json:"param"`
+			Code    string  `json:"code"`
+		} `json:"error"`
+	}
+	said.Error.Type, said.Error.Code = "invalid_request_error", "max_price"
+	said.Error.Message = fmt.Sprintf("The answer has %d tokens with those of the request, at %d uemc each: more than this call may cost. Allow more (X-EMC-Max-Units, X-EMC-Max-Price), or ask for fewer.", units, b.unitPrice)
+	body, err := json.Marshal(said)
+	if err != nil {
+		return err
+	}
+	head, err := httpcall.AppendHead(nil, http.StatusBadRequest, http.Header{"Content-Type": {"application/json"}})
+	if err != nil {
+		return err
+	}
+	if err := b.head(head); err != nil {
+		return err
+	}
+	return b.pass(body, 0)
 }
