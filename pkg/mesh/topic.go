@@ -108,7 +108,7 @@ func (t *Topic) Run(ctx context.Context) error {
 	for {
 		m, err := t.sub.Next(ctx)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // stopping is what was asked for
+			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("gossip: %w", err)

@@ -16,8 +16,8 @@ import (
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
 
 	"github.com/edgematrix/emc/pkg/chainclient"
-	"github.com/edgematrix/emc/test/e2e/rig"
 	"github.com/edgematrix/emc/pkg/operator"
+	"github.com/edgematrix/emc/test/e2e/rig"
 )
 
 // floodGas is what each transaction of the flood asks for: five fill a block.
