@@ -28,6 +28,7 @@ const (
 	newConnsPerSec  = 2
 	newConnsBurst   = 128
 	streamsMost     = 2048
+	streamsOfPeer   = 768 // a router calls a node by one for each call that runs
 	memoryMostBytes = 256 << 20
 )
 
@@ -77,9 +78,13 @@ func NewHost(ctx context.Context, priv crypto.PrivKey, listenAddrs []string) (ho
 func newResourceManager() (network.ResourceManager, error) {
 	scaling := rcmgr.DefaultLimits
 	libp2p.SetDefaultServiceLimits(&scaling)
-	limits := rcmgr.PartialLimitConfig{System: rcmgr.ResourceLimits{
-		Conns: connMost, ConnsInbound: connMost, Streams: streamsMost, StreamsInbound: streamsMost, Memory: memoryMostBytes,
-	}}.Build(scaling.AutoScale())
+	ofPeer := rcmgr.ResourceLimits{Streams: streamsOfPeer, StreamsInbound: streamsOfPeer, StreamsOutbound: streamsOfPeer, Memory: memoryMostBytes}
+	limits := rcmgr.PartialLimitConfig{
+		System: rcmgr.ResourceLimits{
+			Conns: connMost, ConnsInbound: connMost, Streams: streamsMost, StreamsInbound: streamsMost, StreamsOutbound: streamsMost, Memory: memoryMostBytes,
+		},
+		PeerDefault: ofPeer, ProtocolPeerDefault: ofPeer,
+	}.Build(scaling.AutoScale())
 	loopback4, loopback6 := netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")
 	perAddress := rate.Limit{RPS: newConnsPerSec, Burst: newConnsBurst}
 	return rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits),

@@ -13,7 +13,7 @@ import (
 // routerNodes is how many nodes of one app a router chooses among.
 const routerNodes = 100_000
 
-// routerFigures measure the choice of the node that answers a call.
+// routerFigures measure the choice of the node that answers a call, and what the way through router and node costs.
 func routerFigures() ([]Figure, error) {
 	micros, err := selectionTime()
 	if err != nil {
@@ -27,11 +27,15 @@ func routerFigures() ([]Figure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("simulation: %w", err)
 	}
-	return []Figure{
+	overhead, err := overheadFigures()
+	if err != nil {
+		return nil, fmt.Errorf("calls: %w", err)
+	}
+	return append([]Figure{
 		{"router.select.1e5_nodes_us", micros, "us of processor time", "<= 50"},
 		{"router.p99_vs_random", ratio, "ratio, simulated, at 70 % load: random choice overloads the slowest nodes", "<= 0.6"},
 		{"router.p99_vs_random.calm", calm, "ratio, simulated, at 20 % load: random choice holds", "<= 0.6"},
-	}, nil
+	}, overhead...), nil
 }
 
 // selectionTime is what one choice and its end cost on one core. Prices differ, so that some of the nodes drawn are too
