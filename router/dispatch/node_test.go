@@ -4,9 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,12 +32,13 @@ type script func(ctx context.Context, text string, send func(call.Piece) error) 
 type node struct {
 	*scene
 	key  keyPair
-	path string
+	name string
 
 	mu     sync.Mutex
 	script script
-	price  error // of what the node says before a call
-	calls  int   // that its app got
+	price  error  // of what the node says before a call
+	calls  int    // that its app got
+	sent   uint64 // uemc, by all its lives
 
 	streams atomic.Int64 // that were opened
 	live    sync.WaitGroup
@@ -50,7 +51,7 @@ type node struct {
 
 func (s *scene) node(b byte) *node {
 	s.Helper()
-	n := &node{scene: s, key: pair(s, b), path: filepath.Join(s.dir, "node"+string('a'+rune(b))), script: echo}
+	n := &node{scene: s, key: pair(s, b), name: fmt.Sprintf("node%d", b), script: echo}
 	s.reg.mu.Lock()
 	s.reg.nodes[n.key.public.Address()] = registry.Node{Key: n.key.public, Power: 1_000_000, Isolation: 2, Registered: true}
 	s.reg.mu.Unlock()
@@ -66,8 +67,7 @@ func (s *scene) node(b byte) *node {
 func (n *node) start() {
 	n.Helper()
 	var err error
-	n.store, err = ledger.Open(n.path)
-	require.NoError(n, err)
+	n.store = n.ledger(n.name)
 	n.node, err = session.NewNode(n.config())
 	require.NoError(n, err)
 	server := call.DefaultServerConfig(n.node, n)
@@ -105,7 +105,8 @@ func (n *node) end() {
 	if n.host == nil {
 		return
 	}
-	// The connection first: a node that is killed says nothing more.
+	// A node that is killed writes and says nothing more.
+	die(n.store)
 	_ = n.host.Close()
 	n.stop()
 	n.live.Wait()
@@ -157,7 +158,15 @@ func (n *node) Answer(ctx context.Context, _ receipt.Request, body []byte, send 
 	s := n.script
 	n.calls++
 	n.mu.Unlock()
-	return s(ctx, string(text[:size]), send)
+	return s(ctx, string(text[:size]), func(p call.Piece) error {
+		err := send(p)
+		if err == nil {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			n.sent += p.Amount
+		}
+		return err
+	})
 }
 
 func head(send func(call.Piece) error) error {

@@ -34,7 +34,7 @@ const (
 	callPrice = 10
 	most      = callPrice + 50*unitPrice // uemc, of a call of 50 units
 	deposit   = 1 << 30
-	credit    = 1_000
+	credit    = 400
 	unwritten = 20
 	margin    = time.Minute
 )
@@ -100,7 +100,8 @@ type scene struct {
 	nodes []*node
 	id    receipt.SessionID
 	dir   string
-	cfg   dispatch.Config // of which open makes the rest
+	disks map[string]*ledger.Memory // nil: files
+	cfg   dispatch.Config           // of which open makes the rest
 
 	// What open makes, and shut ends.
 	*dispatch.Dispatch
@@ -160,11 +161,8 @@ func listen(t testing.TB, key keyPair, addresses ...string) host.Host {
 // open starts the router's process on its ledgers; its host stays.
 func (s *scene) open() {
 	s.Helper()
+	s.signed, s.customers = s.ledger("signed"), s.ledger("customers")
 	var err error
-	s.signed, err = ledger.Open(filepath.Join(s.dir, "signed"))
-	require.NoError(s, err)
-	s.customers, err = ledger.Open(filepath.Join(s.dir, "customers"))
-	require.NoError(s, err)
 	s.custody, err = custody.Open(custody.Config{ChainID: chainID, Router: s.key.public.Address(), Chain: s.chain, Store: s.customers,
 		Keys: filepath.Join(s.dir, "keys"), Now: s.clock.Now})
 	require.NoError(s, err)
@@ -174,14 +172,16 @@ func (s *scene) open() {
 	cfg := s.cfg
 	cfg.Router, cfg.Cosigner, cfg.Sessions, cfg.Nodes, cfg.Host = s.key.public.Address(), s.sequencer, s.custody, s.reg, s.host
 	cfg.Logger = slog.New(slog.DiscardHandler)
-	s.Dispatch, err = dispatch.New(cfg)
+	d, err := dispatch.New(cfg)
 	require.NoError(s, err)
+	s.mu.Lock()
+	s.Dispatch = d
+	s.mu.Unlock()
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	if s.id != (receipt.SessionID{}) {
 		s.pays()
 	}
-	d := s.Dispatch
 	s.running.Go(func() { _ = d.Run(ctx) })
 }
 
@@ -224,7 +224,10 @@ func (s *scene) say(text string) (string, *gateway.Answer, error) {
 }
 
 func (s *scene) make(ctx context.Context, c gateway.Call) (string, *gateway.Answer, error) {
-	a, err := s.Call(ctx, c)
+	s.mu.Lock()
+	d := s.Dispatch
+	s.mu.Unlock()
+	a, err := d.Call(ctx, c)
 	if err != nil {
 		s.charge(charge(err))
 		return "", nil, err
