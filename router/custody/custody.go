@@ -11,19 +11,12 @@ package custody
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
-
-	"github.com/cosmos/cosmos-sdk/crypto/keys/secp256k1"
 
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
@@ -44,19 +37,11 @@ const (
 	// pending is how long a key waits for its session, and mostPending how many do.
 	pending     = time.Hour
 	mostPending = 10_000
+	// sweepEvery is how often those that wait too long are looked for: every look reads all keys.
+	sweepEvery = time.Minute
 	// margin before a session's end, within which no call begins.
 	margin = time.Minute
 )
-
-var bucket = []byte("keys")
-
-// record is a key as it is kept, under its public half.
-type record struct {
-	Secret  []byte    `json:"secret"`
-	Claim   []byte    `json:"claim"` // its SHA-256
-	Session string    `json:"session,omitempty"`
-	Created time.Time `json:"created"`
-}
 
 // Config is what a custody needs.
 type Config struct {
@@ -66,6 +51,7 @@ type Config struct {
 	Store   ledger.Store  // of all sessions' customers
 	Keys    string        // the file of the keys
 	Now     func() time.Time
+	Pending int // keys that wait for their sessions; 10,000 when zero
 }
 
 // Custody is safe for concurrent use.
@@ -74,9 +60,11 @@ type Custody struct {
 	db  *bbolt.DB
 
 	mu       sync.Mutex
-	waiting  int
+	waiting  int       // keys without a session
+	swept    time.Time // when those that waited too long were dropped
 	sessions map[receipt.SessionID]*Session
 	bound    map[receipt.SessionID]*receipt.SecretKey
+	ended    map[receipt.SessionID]time.Time // since when the chain says that they are settled
 }
 
 // Session is one that calls can be made in.
@@ -84,6 +72,7 @@ type Session struct {
 	*session.Customer
 	Info session.Info // as the chain has it now
 
+	keyID    uint32
 	allotted *allotted
 }
 
@@ -102,7 +91,10 @@ func Open(cfg Config) (*Custody, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the sessions' keys in %s: %w", cfg.Keys, err)
 	}
-	c := &Custody{cfg: cfg, db: db, sessions: map[receipt.SessionID]*Session{}, bound: map[receipt.SessionID]*receipt.SecretKey{}}
+	c := &Custody{cfg: cfg, db: db, sessions: map[receipt.SessionID]*Session{}, bound: map[receipt.SessionID]*receipt.SecretKey{}, ended: map[receipt.SessionID]time.Time{}}
+	if c.cfg.Pending == 0 {
+		c.cfg.Pending = mostPending
+	}
 	if err := c.load(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -111,128 +103,6 @@ func Open(cfg Config) (*Custody, error) {
 
 // Close closes the file.
 func (c *Custody) Close() error { return c.db.Close() }
-
-// load reads which sessions there are, and drops keys for which none was opened in time.
-func (c *Custody) load() error {
-	return c.db.Update(func(tx *bbolt.Tx) error {
-		b, err := tx.CreateBucketIfNotExists(bucket)
-		if err != nil {
-			return err
-		}
-		cursor := b.Cursor()
-		for key, value := cursor.First(); key != nil; key, value = cursor.Next() {
-			var r record
-			if err := json.Unmarshal(value, &r); err != nil {
-				return fmt.Errorf("the sessions' keys are damaged at %x: %w", key, err)
-			}
-			switch {
-			case r.Session != "":
-				if err := c.keep(r); err != nil {
-					return err
-				}
-			case c.cfg.Now().Sub(r.Created) > pending:
-				if err := cursor.Delete(); err != nil {
-					return err
-				}
-			default:
-				c.waiting++
-			}
-		}
-		return nil
-	})
-}
-
-// keep is called with the lock held, or before anybody else has c.
-func (c *Custody) keep(r record) error {
-	id, err := receipt.ParseSessionID(r.Session)
-	if err != nil {
-		return err
-	}
-	secret, err := receipt.ParseSecretKey(r.Secret)
-	if err != nil {
-		return err
-	}
-	c.bound[id] = secret
-	return nil
-}
-
-// NewKey makes a key; it is durable when NewKey returns.
-func (c *Custody) NewKey() (public []byte, claim string, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.waiting >= mostPending {
-		c.waiting = 0
-		if err := c.load(); err != nil {
-			return nil, "", err
-		}
-		if c.waiting >= mostPending {
-			return nil, "", ErrFull
-		}
-	}
-	secret := make([]byte, 32)
-	if _, err := rand.Read(secret); err != nil {
-		return nil, "", err
-	}
-	claim = hex.EncodeToString(secret)
-	sum := sha256.Sum256([]byte(claim))
-	key := secp256k1.GenPrivKey()
-	value, err := json.Marshal(record{Secret: key.Key, Claim: sum[:], Created: c.cfg.Now()})
-	if err != nil {
-		return nil, "", err
-	}
-	public = key.PubKey().Bytes()
-	if err := c.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put(public, value) }); err != nil {
-		return nil, "", err
-	}
-	c.waiting++
-	return public, claim, nil
-}
-
-// Claim takes up the session that was opened for a key; doing it again is no error.
-func (c *Custody) Claim(ctx context.Context, public []byte, claim string, id receipt.SessionID) error {
-	var r record
-	if err := c.db.View(func(tx *bbolt.Tx) error {
-		value := tx.Bucket(bucket).Get(public)
-		if value == nil {
-			return ErrClaim
-		}
-		return json.Unmarshal(value, &r)
-	}); err != nil {
-		return err
-	}
-	sum := sha256.Sum256([]byte(claim))
-	if subtle.ConstantTimeCompare(sum[:], r.Claim) != 1 {
-		return ErrClaim
-	}
-	if r.Session != "" && r.Session != id.String() {
-		return fmt.Errorf("%w: the key is session %s's", ErrClaim, r.Session)
-	}
-	info, err := c.cfg.Chain.Session(ctx, id)
-	if err != nil {
-		return err
-	}
-	if string(info.Key.Bytes()) != string(public) {
-		return fmt.Errorf("%w: its key on the chain is another one", ErrForeign)
-	}
-	if _, err := c.usable(info); err != nil {
-		return err
-	}
-	if r.Session != "" {
-		return nil
-	}
-	r.Session = id.String()
-	value, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put(public, value) }); err != nil {
-		return err
-	}
-	c.waiting--
-	return c.keep(r)
-}
 
 // usable refuses a session in which no call can begin, and tells this router's allotment.
 func (c *Custody) usable(info session.Info) (uint64, error) {
@@ -271,17 +141,28 @@ func (c *Custody) Session(ctx context.Context, id receipt.SessionID) (*Session, 
 	}
 	s := c.sessions[id]
 	if s == nil {
-		s = &Session{allotted: &allotted{sum: allotment}}
-		if s.Customer, err = session.NewCustomer(session.CustomerConfig{
-			ChainID: c.cfg.ChainID, Session: id, Key: secret, Public: secret.Public(), KeyID: info.KeyID, Store: c.cfg.Store, Now: c.cfg.Now,
-			Budget: func(receipt.Address) uint64 { return s.allotted.get() },
-		}); err != nil {
+		if s, err = c.customer(id, secret, info.KeyID); err != nil {
 			return nil, err
 		}
 		c.sessions[id] = s
 	}
+	// Two customers of one ledger would use each other's nonces: the same key under another number needs a new process.
+	if s.keyID != info.KeyID {
+		return nil, fmt.Errorf("%w: the session's key was replaced on the chain", session.ErrKey)
+	}
 	s.allotted.set(allotment)
-	return &Session{Customer: s.Customer, Info: info, allotted: s.allotted}, nil
+	return &Session{Customer: s.Customer, Info: info, keyID: s.keyID, allotted: s.allotted}, nil
+}
+
+// customer opens a session's part of the ledger.
+func (c *Custody) customer(id receipt.SessionID, secret *receipt.SecretKey, keyID uint32) (*Session, error) {
+	s := &Session{keyID: keyID, allotted: &allotted{}}
+	var err error
+	s.Customer, err = session.NewCustomer(session.CustomerConfig{
+		ChainID: c.cfg.ChainID, Session: id, Key: secret, Public: secret.Public(), KeyID: keyID, Store: c.cfg.Store, Now: c.cfg.Now,
+		Budget: func(receipt.Address) uint64 { return s.allotted.get() },
+	})
+	return s, err
 }
 
 // Count is how many sessions were claimed.

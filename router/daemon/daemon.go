@@ -215,6 +215,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	after.Go(func() error { return d.registry.Run(rest) })
 	after.Go(func() error { return d.topic.Run(rest) })
 	after.Go(func() error { return d.dispatch.Run(rest) })
+	after.Go(func() error { return d.forget(rest) })
 	d.serveCosign(rest)
 	g.Go(func() error { return d.gateway.Serve(ctx, d.listener) })
 	g.Go(func() error { d.watch(ctx); return nil })

@@ -5,7 +5,6 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -45,12 +44,13 @@ type Config struct {
 	Attempts  int           // nodes that one call is given to at most
 	FirstByte time.Duration // within which a node begins to answer
 	Dial      time.Duration // for a new stream
-	Idle      time.Duration // an idle stream is closed
+	Idle      time.Duration // an idle stream is closed; below the two minutes after which nodes do
+	SettleAge time.Duration // a lane that rested so long pays what it owes
 }
 
 // Default has the figures of a public router.
 func Default() Config {
-	return Config{Attempts: 3, FirstByte: 60 * time.Second, Dial: 5 * time.Second, Idle: time.Minute}
+	return Config{Attempts: 3, FirstByte: 60 * time.Second, Dial: 5 * time.Second, Idle: time.Minute, SettleAge: 10 * time.Second}
 }
 
 // Dispatch implements gateway.Backend. It is safe for concurrent use.
@@ -58,11 +58,18 @@ type Dispatch struct {
 	cfg   Config
 	table *selection.Table
 	lanes lanes
+	pays  sync.WaitGroup
 
-	mu      sync.Mutex
-	credits map[receipt.Address]uint64
-	models  []gateway.Model
-	listed  time.Time
+	mu     sync.Mutex
+	known  map[receipt.Address]known
+	models []gateway.Model
+	listed time.Time
+}
+
+// known is what all lanes to a node share.
+type known struct {
+	credit uint64            // that a lane may owe it, uemc
+	key    receipt.PublicKey // precomputed once it was called: its table is too large for every lane
 }
 
 var _ gateway.Backend = (*Dispatch)(nil)
@@ -77,8 +84,8 @@ func New(cfg Config) (*Dispatch, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dispatch{cfg: cfg, table: table, credits: map[receipt.Address]uint64{}}
-	d.lanes.open = map[receipt.Lane]*lane{}
+	d := &Dispatch{cfg: cfg, table: table, known: map[receipt.Address]known{}}
+	d.lanes.open, d.lanes.resting = map[receipt.Lane]*lane{}, map[receipt.Address]int{}
 	return d, nil
 }
 
@@ -103,26 +110,44 @@ func (d *Dispatch) Heard(s mesh.Status) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.credits[s.Node] = s.Credit
+	k := d.known[s.Node]
+	k.credit = s.Credit
+	d.known[s.Node] = k
 }
 
 // credit is what a lane may owe a node.
 func (d *Dispatch) credit(node receipt.Address) uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.credits[node]
+	return d.known[node].credit
+}
+
+// key is a node's, with its table.
+func (d *Dispatch) key(n registry.Node) receipt.PublicKey {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k := d.known[n.Key.Address()]
+	if k.key.Bytes() == nil {
+		k.key = n.Key.Precompute()
+		d.known[n.Key.Address()] = k
+	}
+	return k.key
 }
 
 // Snapshot is what a status page shows.
 func (d *Dispatch) Snapshot() selection.Snapshot { return d.table.Snapshot() }
 
-// Run keeps the table and the streams tidy, and pays what idle lanes owe, until ctx ends.
+// Run keeps the table and the streams tidy, and pays what idle lanes owe, until ctx
+// ends. It returns when the last payment is over; calls that go on then close their
+// streams by themselves.
 func (d *Dispatch) Run(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(min(time.Second, max(d.cfg.SettleAge/4, time.Millisecond)))
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			d.pays.Wait()
+			d.payAll(context.WithoutCancel(ctx))
 			d.lanes.close()
 			return nil
 		case <-tick.C:
@@ -130,82 +155,4 @@ func (d *Dispatch) Run(ctx context.Context) error {
 			d.settle(ctx)
 		}
 	}
-}
-
-// Call implements gateway.Backend.
-func (d *Dispatch) Call(ctx context.Context, c gateway.Call) (*gateway.Answer, error) {
-	id, err := receipt.ParseSessionID(c.Session)
-	if err != nil {
-		return nil, &gateway.Error{Kind: gateway.SessionGone, Words: "the API key names no session"}
-	}
-	s, err := d.cfg.Sessions.Session(ctx, id)
-	if err != nil {
-		return nil, sessionError(err)
-	}
-	wants := selection.Wants{
-		App: c.App, MaxPrice: c.MaxPrice, Units: c.Units, Region: c.Region, MinIsolation: c.MinIsolation, MinPower: c.MinPower,
-	}
-	var last error
-	var charged uint64
-	for range max(d.cfg.Attempts, 1) {
-		pick, err := d.table.Pick(wants)
-		if err != nil {
-			if last == nil {
-				last = d.pickError(err, c.App)
-			}
-			break
-		}
-		if err := c.Reserve(pick.Price); err != nil {
-			pick.Done(selection.Outcome{Kind: selection.Cancelled})
-			return nil, err
-		}
-		t := &try{Dispatch: d, session: s, pick: pick, call: c}
-		answer, err := t.run(ctx)
-		if err == nil {
-			return answer, nil
-		}
-		charged += t.charged
-		last = err
-		if !t.again || ctx.Err() != nil {
-			break
-		}
-		d.cfg.Logger.Info("a call goes to another node", "app", c.App, "node", receipt.Address(pick.Node.Key), "error", err)
-		wants.Exclude = append(wants.Exclude, pick.Node.Key)
-	}
-	var known *gateway.Error
-	if charged > 0 && errors.As(last, &known) {
-		with := *known
-		with.Charged = charged
-		last = &with
-	}
-	return nil, last
-}
-
-// pickError tells a customer why no node takes his call.
-func (d *Dispatch) pickError(err error, app string) error {
-	var full selection.Overloaded
-	switch {
-	case errors.As(err, &full):
-		return &gateway.Error{Kind: gateway.Overloaded, Words: full.Words, RetryAfter: full.RetryAfter}
-	case errors.Is(err, selection.ErrNoNode):
-		kind := gateway.NoNode
-		if !d.serves(app) {
-			kind = gateway.NoModel
-		}
-		return &gateway.Error{Kind: kind, Words: err.Error()}
-	}
-	return err
-}
-
-// sessionError tells a customer why his session pays for nothing.
-func sessionError(err error) error {
-	switch {
-	case errors.Is(err, session.ErrAllotment):
-		return &gateway.Error{Kind: gateway.SessionExhausted, Words: "what the session allots to this router is used up or held for calls that run: top the session up, or wait for them"}
-	case errors.Is(err, session.ErrSealed), errors.Is(err, session.ErrSession):
-		return &gateway.Error{Kind: gateway.SessionExpired, Words: err.Error()}
-	case errors.Is(err, session.ErrKey), errors.Is(err, custody.ErrForeign):
-		return &gateway.Error{Kind: gateway.SessionGone, Words: err.Error()}
-	}
-	return err
 }

@@ -18,21 +18,29 @@ import (
 
 const (
 	// shared is among how many streams a lane's credit is thought to be divided; docs/sessions.md says why.
-	shared    = 16
-	mostIdle  = 64 // streams of a lane
+	shared = 16
+	// Streams that rest: of a lane, and of all lanes to a node, whose host takes some 64 of one router.
+	mostIdle, mostOfNode = 16, 32
+
 	frameWait = 2 * time.Minute
 	drain     = 10 * time.Second
-	settleAge = 10 * time.Second // a lane that rested so long pays what it owes
 )
 
-// lane is one session's way to one node, with streams that rest.
+// lane is one session's way to one node, with streams that rest. What is not of
+// session.Lane is guarded by lanes.mu.
 type lane struct {
 	*session.Lane
-	node receipt.Address
-	idle []resting
-	used time.Time
-	busy bool // being settled
+	key   receipt.PublicKey
+	users int // calls that have it
+	idle  []resting
+	used  time.Time
+
+	paying bool
+	failed int       // payments in a row
+	again  time.Time // not before
 }
+
+func (l *lane) node() receipt.Address { return l.ID().Node }
 
 type resting struct {
 	client *call.Client
@@ -41,50 +49,81 @@ type resting struct {
 
 // lanes are all of them.
 type lanes struct {
-	mu   sync.Mutex
-	open map[receipt.Lane]*lane
+	mu      sync.Mutex
+	open    map[receipt.Lane]*lane
+	resting map[receipt.Address]int // node → its streams that rest
+	paying  int
+	closed  bool
 }
 
-// lane opens a session's way to a node.
+// lane opens a session's way to a node. Whoever gets it leaves it.
 func (d *Dispatch) lane(s *custody.Session, n registry.Node) (*lane, error) {
-	id := receipt.Lane{Session: s.Info.ID, Router: d.cfg.Router, Node: n.Key.Address()}
-	d.lanes.mu.Lock()
-	l := d.lanes.open[id]
-	d.lanes.mu.Unlock()
-	if l != nil {
-		return l, nil
-	}
-	way, err := s.Lane(d.cfg.Router, n.Key.Precompute(), d.cfg.Cosigner)
+	key := d.key(n)
+	way, err := s.Lane(d.cfg.Router, key, d.cfg.Cosigner)
 	if err != nil {
 		return nil, err
 	}
 	d.lanes.mu.Lock()
 	defer d.lanes.mu.Unlock()
-	if l := d.lanes.open[id]; l != nil {
-		return l, nil
+	l := d.lanes.open[way.ID()]
+	if l == nil {
+		l = &lane{Lane: way, key: key}
+		d.lanes.open[way.ID()] = l
 	}
-	l = &lane{Lane: way, node: id.Node}
-	d.lanes.open[id] = l
+	l.users++
+	l.used = time.Now()
 	return l, nil
 }
 
-// client is a stream that nobody uses: one that rests, or a new one.
-func (d *Dispatch) client(ctx context.Context, l *lane, n registry.Node) (c *call.Client, rested bool, err error) {
+func (d *Dispatch) leave(l *lane) {
 	d.lanes.mu.Lock()
+	defer d.lanes.mu.Unlock()
+	l.users--
 	l.used = time.Now()
+}
+
+// client is a stream that nobody uses: one that rests, or a new one.
+func (d *Dispatch) client(ctx context.Context, l *lane) (c *call.Client, rested bool, err error) {
+	d.lanes.mu.Lock()
+	old := d.lanes.older(l, time.Now().Add(-d.cfg.Idle))
 	if i := len(l.idle) - 1; i >= 0 {
 		c, l.idle = l.idle[i].client, l.idle[:i]
+		d.lanes.fewer(l, 1)
 	}
 	d.lanes.mu.Unlock()
+	shut(old)
 	if c != nil {
 		return c, true, nil
 	}
-	c, err = d.dial(ctx, l, n)
+	c, err = d.dial(ctx, l)
 	return c, false, err
 }
 
-func (d *Dispatch) dial(ctx context.Context, l *lane, n registry.Node) (*call.Client, error) {
-	pub, err := transfer.PubKeyFromBytes(n.Key.Bytes())
+// older takes out the streams that rested since before a moment. It is called with the lock held.
+func (l *lanes) older(of *lane, than time.Time) (old []resting) {
+	n := 0
+	for n < len(of.idle) && of.idle[n].since.Before(than) {
+		n++
+	}
+	old, of.idle = of.idle[:n], of.idle[n:]
+	l.fewer(of, n)
+	return old
+}
+
+func (l *lanes) fewer(of *lane, n int) {
+	if l.resting[of.node()] -= n; l.resting[of.node()] <= 0 {
+		delete(l.resting, of.node())
+	}
+}
+
+func shut(streams []resting) {
+	for _, s := range streams {
+		_ = s.client.Close()
+	}
+}
+
+func (d *Dispatch) dial(ctx context.Context, l *lane) (*call.Client, error) {
+	pub, err := transfer.PubKeyFromBytes(l.key.Bytes())
 	if err != nil {
 		return nil, err
 	}
@@ -99,72 +138,53 @@ func (d *Dispatch) dial(ctx context.Context, l *lane, n registry.Node) (*call.Cl
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", call.ErrStream, err)
 	}
-	slice := max(d.credit(l.node)/(shared+2), 1)
+	slice := max(d.credit(l.node())/(shared+2), 1)
 	return call.NewClient(call.ClientConfig{Lane: l.Lane, Slice: slice, Ahead: slice, Wait: frameWait, Write: frameWait, Drain: drain}, stream)
 }
 
 // rest keeps a stream for the next call.
 func (d *Dispatch) rest(l *lane, c *call.Client) {
 	d.lanes.mu.Lock()
-	defer d.lanes.mu.Unlock()
-	l.used = time.Now()
-	if len(l.idle) >= mostIdle {
+	keep := !d.lanes.closed && len(l.idle) < mostIdle && d.lanes.resting[l.node()] < mostOfNode
+	if keep {
+		l.idle = append(l.idle, resting{c, time.Now()})
+		d.lanes.resting[l.node()]++
+	}
+	d.lanes.mu.Unlock()
+	if !keep {
 		_ = c.Close()
-		return
-	}
-	l.idle = append(l.idle, resting{c, l.used})
-}
-
-// settle closes streams that rested for long, and pays what lanes owe that rest.
-func (d *Dispatch) settle(ctx context.Context) {
-	var pay []*lane
-	d.lanes.mu.Lock()
-	for _, l := range d.lanes.open {
-		rests := time.Since(l.used) > settleAge
-		for len(l.idle) > 1 && time.Since(l.idle[0].since) > d.cfg.Idle {
-			_ = l.idle[0].client.Close()
-			l.idle = l.idle[1:]
-		}
-		if rests && !l.busy && len(l.idle) > 0 && l.Standing().Owed() > 0 {
-			l.busy = true
-			pay = append(pay, l)
-		}
-	}
-	d.lanes.mu.Unlock()
-	for _, l := range pay {
-		go d.pay(ctx, l)
 	}
 }
 
-func (d *Dispatch) pay(ctx context.Context, l *lane) {
-	ctx, cancel := context.WithTimeout(ctx, frameWait)
-	defer cancel()
+// broke closes the streams of a lane that rest: they are of the connection of one that broke.
+func (d *Dispatch) broke(l *lane) {
 	d.lanes.mu.Lock()
-	var c *call.Client
-	if i := len(l.idle) - 1; i >= 0 {
-		c, l.idle = l.idle[i].client, l.idle[:i]
-	}
+	old := d.lanes.older(l, time.Now().Add(time.Hour))
 	d.lanes.mu.Unlock()
-	if c != nil {
-		if err := c.Settle(ctx); err != nil {
-			d.cfg.Logger.Info("a lane could not be settled; its next call pays", "node", l.node, "error", err)
-			_ = c.Close()
-		} else {
-			d.rest(l, c)
+	shut(old)
+}
+
+// Forget drops the lanes of a session that is settled.
+func (d *Dispatch) Forget(id receipt.SessionID) {
+	var old []resting
+	d.lanes.mu.Lock()
+	for key, l := range d.lanes.open {
+		if key.Session == id {
+			old = append(old, d.lanes.older(l, time.Now().Add(time.Hour))...)
+			delete(d.lanes.open, key)
 		}
 	}
-	d.lanes.mu.Lock()
-	l.busy = false
 	d.lanes.mu.Unlock()
+	shut(old)
 }
 
 func (l *lanes) close() {
+	var old []resting
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.closed = true
 	for _, each := range l.open {
-		for _, r := range each.idle {
-			_ = r.client.Close()
-		}
-		each.idle = nil
+		old = append(old, l.older(each, time.Now().Add(time.Hour))...)
 	}
+	l.mu.Unlock()
+	shut(old)
 }

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"sync"
 	"time"
 
 	"github.com/edgematrix/emc/pkg/httpcall"
@@ -27,14 +25,16 @@ type try struct {
 	session *custody.Session
 	pick    *selection.Pick
 	call    gateway.Call
+	before  uint64 // uemc that earlier tries cost
 
-	again   bool   // another node may do better
+	again   bool   // another try may do better
+	same    bool   // at the same node, too
+	free    bool   // it was no fault of the node
 	charged uint64 // uemc, for nothing
 }
 
 // run returns when the head of the answer came.
 func (t *try) run(ctx context.Context) (*gateway.Answer, error) {
-	begin := time.Now()
 	address := receipt.Address(t.pick.Node.Key)
 	n, ok := t.cfg.Nodes.Node(address)
 	if !ok {
@@ -44,52 +44,75 @@ func (t *try) run(ctx context.Context) (*gateway.Answer, error) {
 	}
 	l, err := t.lane(t.session, n)
 	if err != nil {
-		return nil, t.failed(ctx, err)
+		return nil, t.failed(ctx, false, err)
 	}
-	running, client, cancel, err := t.begin(ctx, l)
-	if err != nil {
-		return nil, t.failed(ctx, err)
+	if l.Standing().Why != "" { // which the breaker has counted
+		t.leave(l)
+		t.done(selection.Cancelled, 0)
+		t.again, t.free = true, true
+		return nil, quarantined()
 	}
-	b := &body{try: t, lane: l, client: client, running: running, reader: bufio.NewReaderSize(running, headBuffer), cancel: cancel, begin: begin}
+	b := &body{try: t, lane: l, ctx: ctx, begin: time.Now()}
+	inner, cancel := context.WithCancel(ctx)
+	b.cancel = cancel
 	late := time.AfterFunc(t.cfg.FirstByte, cancel)
-	status, header, err := httpcall.ReadResponse(b.reader)
-	late.Stop()
-	b.first = time.Since(begin)
+	err = b.ask(inner)
 	if err != nil {
-		return nil, b.headless(ctx, err)
+		late.Stop()
+		slow := ctx.Err() == nil && inner.Err() != nil
+		cancel()
+		t.leave(l)
+		return nil, t.failed(ctx, slow, err)
 	}
+	b.reader = bufio.NewReaderSize(b.running, headBuffer)
+	status, header, err := httpcall.ReadResponse(b.reader)
+	inTime := late.Stop()
+	b.first = time.Since(b.begin)
 	b.spent = b.first
+	if err == nil && !inTime {
+		err = context.Canceled // it is cancelled already, whatever came
+	}
+	if err != nil {
+		return nil, b.headless(ctx, !inTime && ctx.Err() == nil, err)
+	}
 	return &gateway.Answer{
-		Node: address.String(), Reason: t.pick.Reason, Status: status, Header: header, Body: b, Charged: b.charge,
+		Node: address.String(), Reason: t.pick.Reason, Status: status, Header: header, Body: b, Charged: b.total,
 	}, nil
 }
 
-// begin asks the node. A stream that rested may have broken meanwhile: a new one is tried once.
-func (t *try) begin(ctx context.Context, l *lane) (*call.Call, *call.Client, context.CancelFunc, error) {
-	n, ok := t.cfg.Nodes.Node(l.node)
-	if !ok {
-		return nil, nil, nil, call.ErrStream
-	}
-	for {
-		client, rested, err := t.client(ctx, l, n)
+// ask sends the call to the node. A stream that rested may have broken meanwhile: then a new one is tried.
+func (b *body) ask(ctx context.Context) error {
+	for reclaimed := false; ; {
+		client, rested, err := b.Dispatch.client(ctx, b.lane)
 		if err != nil {
-			return nil, nil, nil, err
+			return err
 		}
-		inner, cancel := context.WithCancel(ctx)
-		running, err := client.Call(inner, t.call.App, t.call.Message, t.pick.Price)
-		if err == nil {
-			return running, client, cancel, nil
-		}
-		cancel()
-		_ = client.Close()
-		if !rested || !errors.Is(err, call.ErrStream) {
-			return nil, nil, nil, err
+		b.running, err = client.Call(ctx, b.call.App, b.call.Message, b.pick.Price)
+		switch {
+		case err == nil:
+			b.client, b.rested = client, rested
+			return nil
+		case errors.Is(err, call.ErrStream):
+			_ = client.Close()
+			b.broke(b.lane)
+			if !rested || ctx.Err() != nil {
+				return err
+			}
+		case errors.Is(err, session.ErrAllotment) && !reclaimed:
+			b.rest(b.lane, client)
+			// What calls hold that were lost may be free, if their nodes say so.
+			if reclaimed = true; !b.reclaim(ctx, b.lane.ID().Session) {
+				return err
+			}
+		default:
+			b.rest(b.lane, client)
+			return err
 		}
 	}
 }
 
 // failed ends the try before anything of the answer came, and tells what of it the customer may know.
-func (t *try) failed(ctx context.Context, err error) error {
+func (t *try) failed(ctx context.Context, slow bool, err error) error {
 	if ctx.Err() != nil {
 		t.done(selection.Cancelled, 0)
 		return ctx.Err()
@@ -98,36 +121,50 @@ func (t *try) failed(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &said):
 		return t.refused(said)
-	case errors.Is(err, session.ErrAllotment), errors.Is(err, session.ErrSealed), errors.Is(err, session.ErrSession), errors.Is(err, session.ErrKey):
+	case errors.Is(err, session.ErrQuarantined):
+		t.fault(err)
+		return quarantined()
+	case slow:
+		t.fault(err)
+		return t.late()
+	case errors.Is(err, call.ErrStream):
+		t.fault(err)
+		return &gateway.Error{Kind: gateway.NodeFault, Words: "the node broke the connection before it answered"}
+	case errors.Is(err, session.ErrBusy): // too many open calls in the lane
 		t.done(selection.Cancelled, 0)
-		return sessionError(err)
-	case errors.Is(err, session.ErrLedger):
-		t.done(selection.Cancelled, 0)
-		return err // the router's own fault
+		t.again = true
+		return overloaded(time.Second)
 	}
-	t.done(selection.NodeFault, 0)
-	t.again = true
-	words := "the node broke the connection before it answered"
-	if errors.Is(err, session.ErrQuarantined) {
-		words = "the node broke the rules of its receipts, and is not called any more"
-	}
-	t.cfg.Logger.Warn("a call failed", "node", receipt.Address(t.pick.Node.Key), "app", t.call.App, "error", err)
-	return &gateway.Error{Kind: gateway.NodeFault, Words: words}
+	// The session's, or the router's own.
+	t.done(selection.Cancelled, 0)
+	return sessionError(err)
 }
 
-// refused is a node's own no.
+// fault blames the node.
+func (t *try) fault(err error) {
+	t.done(selection.NodeFault, 0)
+	t.again = true
+	t.cfg.Logger.Warn("a call failed", "node", receipt.Address(t.pick.Node.Key), "app", t.call.App, "error", err)
+}
+
+// refused is a node's own no. What a customer can bring about is not the node's fault: he could
+// have a node left alone that way.
 func (t *try) refused(said *call.Error) error {
+	t.again = true
 	switch said.Code {
-	case call.CodeBusy, call.CodeCover:
-		t.done(selection.Busy, max(said.Retry, time.Second))
-		t.again = true
-		return &gateway.Error{Kind: gateway.Overloaded, Words: "every node that was asked is busy", RetryAfter: max(said.Retry, time.Second)}
+	case call.CodeBusy, call.CodeCover, call.CodeCredit:
+		retry := max(said.Retry, time.Second)
+		t.done(selection.Busy, retry)
+		return overloaded(retry)
+	case call.CodeNonce: // another stream of the lane asked meanwhile what became of its calls
+		t.done(selection.Cancelled, 0)
+		t.same, t.free = true, true
+		return overloaded(time.Second)
 	case call.CodeSession:
 		t.done(selection.Cancelled, 0)
 		return &gateway.Error{Kind: gateway.SessionExpired, Words: "the node says that the session is closing, or too near its end: " + said.Words}
 	}
 	t.done(selection.NodeFault, 0)
-	t.again = true
 	t.cfg.Logger.Warn("a node refused a call", "node", receipt.Address(t.pick.Node.Key), "app", t.call.App, "code", said.Code, "words", said.Words)
 	return &gateway.Error{Kind: gateway.NodeFault, Words: "the node refused the call: " + said.Words}
 }
@@ -136,115 +173,14 @@ func (t *try) done(kind selection.Kind, retry time.Duration) {
 	t.pick.Done(selection.Outcome{Kind: kind, Retry: retry})
 }
 
-// body is the rest of an answer.
-type body struct {
-	*try
-	lane    *lane
-	client  *call.Client
-	running *call.Call
-	reader  *bufio.Reader
-	cancel  context.CancelFunc
-	begin   time.Time
-	first   time.Duration
-	spent   time.Duration // that the node took; the customer's own is not counted
-
-	mu    sync.Mutex
-	err   error // how it ended
-	ended bool
+func (t *try) late() error {
+	return &gateway.Error{Kind: gateway.Timeout, Words: fmt.Sprintf("the node did not begin to answer within %s", t.cfg.FirstByte)}
 }
 
-// headless ends a call whose answer did not begin as one.
-func (b *body) headless(ctx context.Context, err error) error {
-	slow := ctx.Err() == nil && errors.Is(err, context.Canceled)
-	if !errors.Is(err, io.ErrUnexpectedEOF) { // which says that the receipt came
-		_ = b.running.Cancel()
-	}
-	b.release()
-	b.charged = b.charge()
-	if said := (*call.Error)(nil); errors.As(err, &said) {
-		return b.refused(said)
-	}
-	if ctx.Err() != nil {
-		b.done(selection.Cancelled, 0)
-		return ctx.Err()
-	}
-	b.done(selection.NodeFault, 0)
-	b.again = true
-	b.cfg.Logger.Warn("a node did not answer as it should", "node", b.lane.node, "app", b.call.App, "error", err)
-	if slow {
-		return &gateway.Error{Kind: gateway.Timeout, Words: fmt.Sprintf("the node did not begin to answer within %s", b.cfg.FirstByte)}
-	}
-	return &gateway.Error{Kind: gateway.NodeFault, Words: "the node's app failed before it answered"}
+func quarantined() error {
+	return &gateway.Error{Kind: gateway.NodeFault, Words: "the node broke the rules of its receipts, and is not called any more"}
 }
 
-// Read implements io.Reader. io.EOF means that the answer is whole, and its receipt was accepted.
-func (b *body) Read(p []byte) (int, error) {
-	if b.err != nil {
-		return 0, b.err
-	}
-	at := time.Now()
-	n, err := b.reader.Read(p)
-	b.spent += time.Since(at)
-	if err != nil {
-		b.err = b.finish(err)
-		if n == 0 {
-			return 0, b.err
-		}
-	}
-	return n, nil
+func overloaded(retry time.Duration) error {
+	return &gateway.Error{Kind: gateway.Overloaded, Words: "every node that was asked is busy", RetryAfter: retry}
 }
-
-// finish tells how the stream ended.
-func (b *body) finish(err error) error {
-	kind := selection.OK
-	switch {
-	case err == io.EOF && b.running.Receipt().Status == receipt.StatusComplete:
-	case err == io.EOF && b.running.Receipt().Status == receipt.StatusFailed:
-		kind, err = selection.NodeFault, &gateway.Error{Kind: gateway.NodeFault, Words: "the node's app failed in the middle of its answer, which costs nothing"}
-	case err == io.EOF:
-		kind, err = selection.NodeFault, &gateway.Error{Kind: gateway.NodeFault, Words: "the node ended the answer in its middle"}
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		kind = selection.Cancelled
-	default:
-		b.cfg.Logger.Warn("a stream broke in the middle of an answer", "node", b.lane.node, "app", b.call.App, "error", err)
-		kind, err = selection.NodeFault, &gateway.Error{Kind: gateway.NodeFault, Words: "the node went away in the middle of its answer"}
-	}
-	b.end(kind)
-	return err
-}
-
-// end gives the stream back, once.
-func (b *body) end(kind selection.Kind) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.ended {
-		return
-	}
-	b.ended = true
-	b.pick.Done(selection.Outcome{Kind: kind, FirstByte: b.first, Total: b.spent})
-	b.release()
-}
-
-// release keeps a stream whose call ended with a receipt.
-func (b *body) release() {
-	b.cancel()
-	if b.running.Receipt().Request.KeyID != 0 {
-		b.rest(b.lane, b.client)
-		return
-	}
-	_ = b.client.Close()
-}
-
-// Close ends the answer where it is: what was delivered is paid.
-func (b *body) Close() error {
-	if b.err != nil {
-		return nil
-	}
-	b.err = errors.New("the answer was closed")
-	_ = b.running.Cancel()
-	b.end(selection.Cancelled)
-	return nil
-}
-
-// charge is what the receipt says.
-func (b *body) charge() uint64 { return b.running.Receipt().Amount }

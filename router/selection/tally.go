@@ -52,6 +52,9 @@ func (t *tally) refusal(w Wants) error {
 				waiting, w.App, t.count[busy], t.count[proving], t.count[failing]),
 		}
 	}
+	if t.count[another] < t.total { // what keeps the only one away is what counts
+		t.count[another] = 0
+	}
 	most := fits
 	for why := stale; why < reasons; why++ {
 		if t.count[why] > t.count[most] {
@@ -85,6 +88,8 @@ func (t *tally) words(why reason, w Wants) string {
 		return fmt.Sprintf("the cheapest node wants %d uemc for at most %d units, allowed %d: allow more, or fewer units", t.cheapest, w.Units, w.MaxPrice)
 	case excluded:
 		return fmt.Sprintf("all %d nodes that fit were tried: start the call again, or ask for less", n)
+	case another:
+		return fmt.Sprintf("the only node that may answer does not serve %q: ask for an app that it serves", w.App)
 	default:
 		return fmt.Sprintf("no node serves %q: check its name, or wait until a node offers it", w.App)
 	}

@@ -15,6 +15,7 @@ type Wants struct {
 	MinPower      uint64 // micro-E
 	MinReputation uint32 // Reputation.Score, 1/10,000
 	Exclude       []Key  // those that this call was given to already
+	Only          Key    // the one node that may answer; zero: any
 }
 
 // reason is why a node does not get a call. Their order is that of the checks: what the customer may change stands before
@@ -32,6 +33,7 @@ const (
 	disreputable
 	dear
 	excluded
+	another // than the only one
 	proving
 	failing
 	busy
@@ -62,6 +64,8 @@ type asked struct {
 // judge says why a node does not get the call, or that it may, and in how long it is worth asking again.
 func (a *asked) judge(o *offer) (reason, time.Duration) {
 	switch {
+	case a.Only != (Key{}) && o.entry.node.Key != a.Only:
+		return another, 0
 	case o.seenAt < a.freshest:
 		return stale, 0
 	case o.held == unready || o.held == refusing:

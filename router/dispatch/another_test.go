@@ -1,0 +1,177 @@
+package dispatch_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/edgematrix/emc/pkg/mesh"
+	"github.com/edgematrix/emc/pkg/session"
+	"github.com/edgematrix/emc/pkg/session/call"
+	"github.com/edgematrix/emc/router/dispatch"
+	"github.com/edgematrix/emc/router/gateway"
+)
+
+func TestABusyNodesCallGoesToAnother(t *testing.T) {
+	s := newScene(t, 2)
+	a, b := s.nodes[0], s.nodes[1]
+	a.says(fmt.Errorf("%w: full", session.ErrBusy))
+	for range 4 {
+		require.Equal(t, b.key.public.Address().String(), s.heard("x").Node)
+	}
+	require.Zero(t, a.answered())
+
+	b.says(fmt.Errorf("%w: full", session.ErrBusy))
+	for range 2 { // once asked, and once not even that
+		_, _, err := s.say("x")
+		require.Positive(t, s.fails(err, gateway.Overloaded, "busy").RetryAfter)
+	}
+	for _, n := range s.Snapshot().Nodes {
+		require.Zero(t, n.Faults, "to be busy is no fault")
+	}
+	require.LessOrEqual(t, a.streams.Load()+b.streams.Load(), int64(2), "a stream outlives a no")
+	require.Equal(t, s.charged, s.receipts())
+	s.balance()
+}
+
+// TestARefusalHoldsNoMoney: the price of a call that a busy node refused is free for the next node.
+func TestARefusalHoldsNoMoney(t *testing.T) {
+	s := newScene(t, 3, allotted(most+5))
+	for _, n := range s.nodes[:2] {
+		n.says(session.ErrBusy)
+	}
+	require.Equal(t, s.nodes[2].key.public.Address().String(), s.heard("x").Node)
+	s.balance()
+}
+
+func TestAnotherNodeAnswers(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		script func(n *node) script
+		cost   uint64 // for nothing
+	}{
+		{name: "when one dies before the head", script: func(n *node) script {
+			return func(context.Context, string, func(call.Piece) error) error { go n.end(); select {} }
+		}},
+		{name: "when one says nothing", script: func(*node) script { return hang }},
+		{name: "when one's app fails", script: func(*node) script {
+			return func(context.Context, string, func(call.Piece) error) error { return errApp }
+		}},
+		{name: "when one's app says nothing", script: func(*node) script {
+			return func(context.Context, string, func(call.Piece) error) error { return nil }
+		}},
+		{name: "when one answers garbage", cost: 7, script: func(*node) script {
+			return func(_ context.Context, _ string, send func(call.Piece) error) error {
+				return send(call.Piece{Data: []byte("SSH-2.0-garbage\r\n\r\n"), Units: 1, Amount: 7})
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t, 1, with(func(c *dispatch.Config) { c.FirstByte = 300 * time.Millisecond }))
+			bad := s.nodes[0]
+			bad.does(c.script(bad))
+			good := s.node(50)
+			if strings.Contains(c.name, "dies") { // it cannot wait for itself
+				begun := make(chan struct{})
+				bad.does(func(ctx context.Context, _ string, _ func(call.Piece) error) error {
+					close(begun)
+					<-ctx.Done()
+					return ctx.Err()
+				})
+				go func() { <-begun; bad.end() }()
+			}
+			good.announce(func(st *mesh.Status) { st.Apps[0].Capacity = 1 }) // the other one is asked first, as a rule
+			reserved := uint64(0)
+			want := s.want("hello")
+			want.MaxPrice += c.cost
+			want.Reserve = func(n uint64) error { reserved = max(reserved, n); return nil }
+			var tried bool
+			for range 20 {
+				got, a, err := s.make(t.Context(), want)
+				require.NoError(t, err)
+				require.Equal(t, "hello", got)
+				require.Equal(t, good.key.public.Address().String(), a.Node)
+				if tried = bad.answered() > 0; tried {
+					require.Equal(t, cost("hello")+c.cost, a.Charged(), "the key pays all that the session pays")
+					break
+				}
+			}
+			require.True(t, tried)
+			require.Equal(t, most+c.cost, reserved)
+			s.balance()
+			require.Equal(t, s.charged, s.receipts())
+		})
+	}
+}
+
+func TestANodeThatDiesInTheMiddle(t *testing.T) {
+	s := newScene(t, 1)
+	n := s.nodes[0]
+	s.heard("before")
+	begun := make(chan struct{}, 1)
+	n.does(begin(5, begun))
+	a, err := s.Call(t.Context(), s.want("0123456789"))
+	require.NoError(t, err)
+	head := make([]byte, 5)
+	_, err = io.ReadFull(a.Body, head)
+	require.NoError(t, err)
+	<-begun
+	n.kill()
+	rest, err := io.ReadAll(a.Body)
+	s.fails(err, gateway.NodeFault, "went away")
+	require.Empty(t, rest)
+	_, again := a.Body.Read(head)
+	require.Equal(t, err, again)
+	require.NoError(t, a.Body.Close())
+	require.Equal(t, cost("01234"), a.Charged(), "what came is paid")
+	s.charge(a.Charged())
+
+	_, _, err = s.say("away")
+	s.fails(err, gateway.NodeFault, "before it answered")
+	n.does(echo)
+	n.start()
+	s.heard("after")
+	require.Zero(t, s.standing(n).Open, "the node was asked what became of the call")
+	require.Equal(t, s.charged, s.receipts())
+	s.balance()
+}
+
+// TestAStreamThatBrokeWhileItRested is no fault, and costs no call.
+func TestAStreamThatBrokeWhileItRested(t *testing.T) {
+	s := newScene(t, 1)
+	n := s.nodes[0]
+	for range 4 {
+		s.heard("x")
+		n.restart()
+	}
+	s.heard("x")
+	require.Zero(t, s.Snapshot().Nodes[0].Faults)
+	require.Equal(t, s.charged, s.receipts())
+	s.balance()
+}
+
+func TestANodeInQuarantine(t *testing.T) {
+	s := newScene(t, 1)
+	bad := s.nodes[0]
+	bad.lies()
+	_, _, err := s.say("x")
+	s.fails(err, gateway.NodeFault, "went away")
+	require.NotEmpty(t, s.standing(bad).Why)
+	good := s.node(50)
+	got := bad.answered()
+	for range 5 {
+		require.Equal(t, good.key.public.Address().String(), s.heard("x").Node)
+	}
+	s.reopen()
+	for range 5 {
+		require.Equal(t, good.key.public.Address().String(), s.heard("x").Node)
+	}
+	require.Equal(t, got, bad.answered())
+	require.LessOrEqual(t, s.Snapshot().Nodes[0].Faults+s.Snapshot().Nodes[1].Faults, uint64(1), "it is blamed once")
+	s.balance()
+}

@@ -1,0 +1,135 @@
+package dispatch
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/edgematrix/emc/pkg/receipt"
+	"github.com/edgematrix/emc/pkg/session"
+	"github.com/edgematrix/emc/pkg/session/call"
+	"github.com/edgematrix/emc/router/gateway"
+	"github.com/edgematrix/emc/router/selection"
+)
+
+// body is the rest of an answer. One goroutine reads it and closes it.
+type body struct {
+	*try
+	lane    *lane
+	client  *call.Client
+	rested  bool // the stream, before this call
+	running *call.Call
+	reader  *bufio.Reader
+	ctx     context.Context
+	cancel  context.CancelFunc
+	begin   time.Time
+	first   time.Duration
+	spent   time.Duration // that the node took; the customer's own is not counted
+	err     error         // how it ended
+}
+
+// headless ends a call whose answer did not begin as one.
+func (b *body) headless(ctx context.Context, slow bool, err error) error {
+	_ = b.running.Cancel() // nothing, where the call is over
+	b.release(err)
+	b.charged = b.charge()
+	if said := (*call.Error)(nil); errors.As(err, &said) {
+		return b.refused(said)
+	}
+	if ctx.Err() != nil {
+		b.done(selection.Cancelled, 0)
+		return ctx.Err()
+	}
+	if b.rested && !slow && errors.Is(err, call.ErrStream) && b.running.Told() == 0 && b.lane.Standing().Why == "" {
+		// It was broken before: the node, or its connection, was new meanwhile.
+		b.broke(b.lane)
+		b.done(selection.Cancelled, 0)
+		b.again, b.same, b.free = true, true, true
+		return &gateway.Error{Kind: gateway.NodeFault, Words: "the node broke the connection before it answered"}
+	}
+	b.fault(err)
+	switch {
+	case slow:
+		return b.late()
+	case errors.Is(err, session.ErrQuarantined):
+		return quarantined()
+	}
+	return &gateway.Error{Kind: gateway.NodeFault, Words: "the node's app failed before it answered"}
+}
+
+// Read implements io.Reader. io.EOF means that the answer is whole, and its receipt was accepted.
+func (b *body) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	at := time.Now()
+	n, err := b.reader.Read(p)
+	b.spent += time.Since(at)
+	if err != nil {
+		if b.err = b.finish(err); n == 0 {
+			return 0, b.err
+		}
+	}
+	return n, nil
+}
+
+// finish tells how the stream ended.
+func (b *body) finish(err error) error {
+	kind, out := selection.OK, err
+	switch {
+	case err == io.EOF && b.running.Receipt().Status == receipt.StatusComplete:
+	case err == io.EOF && b.running.Receipt().Status == receipt.StatusFailed:
+		kind, out = selection.NodeFault, &gateway.Error{Kind: gateway.NodeFault, Words: "the node's app failed in the middle of its answer, which costs nothing"}
+	case err == io.EOF:
+		kind, out = selection.NodeFault, &gateway.Error{Kind: gateway.NodeFault, Words: "the node ended the answer in its middle"}
+	case b.ctx.Err() != nil:
+		kind, out = selection.Cancelled, errors.Join(b.ctx.Err(), err)
+	default:
+		b.cfg.Logger.Warn("a stream broke in the middle of an answer", "node", b.lane.node(), "app", b.call.App, "error", err)
+		kind, out = selection.NodeFault, &gateway.Error{Kind: gateway.NodeFault, Words: "the node went away in the middle of its answer"}
+	}
+	b.end(kind, err)
+	return out
+}
+
+// end gives the stream back.
+func (b *body) end(kind selection.Kind, err error) {
+	b.pick.Done(selection.Outcome{Kind: kind, FirstByte: b.first, Total: b.spent})
+	b.release(err)
+}
+
+// release keeps a stream whose call ended with a receipt, or with the node's own no.
+func (b *body) release(err error) {
+	b.cancel()
+	if b.receipted() || errors.As(err, new(*call.Error)) {
+		b.rest(b.lane, b.client)
+	} else {
+		_ = b.client.Close()
+	}
+	b.leave(b.lane)
+}
+
+// Close ends the answer where it is: what was delivered is paid.
+func (b *body) Close() error {
+	if b.err != nil {
+		return nil
+	}
+	b.err = errors.New("the answer was closed")
+	b.end(selection.Cancelled, b.running.Cancel())
+	return nil
+}
+
+func (b *body) receipted() bool { return b.running.Receipt().Request.KeyID != 0 }
+
+// charge is what the receipt says. Where it was lost, the node will charge what it told to have delivered.
+func (b *body) charge() uint64 {
+	if b.receipted() {
+		return b.running.Receipt().Amount
+	}
+	return b.running.Told()
+}
+
+// total is what all tries cost.
+func (b *body) total() uint64 { return b.before + b.charge() }
