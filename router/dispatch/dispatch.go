@@ -59,6 +59,8 @@ type Dispatch struct {
 	table *selection.Table
 	lanes lanes
 
+	paying sync.WaitGroup // lanes that are settled: the ledger stays open for them
+
 	mu      sync.Mutex
 	credits map[receipt.Address]uint64
 	models  []gateway.Model
@@ -123,6 +125,7 @@ func (d *Dispatch) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			d.paying.Wait()
 			d.lanes.close()
 			return nil
 		case <-tick.C:

@@ -132,7 +132,7 @@ func (d *Dispatch) settle(ctx context.Context) {
 	}
 	d.lanes.mu.Unlock()
 	for _, l := range pay {
-		go d.pay(ctx, l)
+		d.paying.Go(func() { d.pay(ctx, l) })
 	}
 }
 
