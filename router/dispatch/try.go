@@ -119,9 +119,7 @@ func (t *try) failed(ctx context.Context, err error) error {
 func (t *try) refused(said *call.Error) error {
 	switch said.Code {
 	case call.CodeBusy, call.CodeCover:
-		t.done(selection.Busy, max(said.Retry, time.Second))
-		t.again = true
-		return &gateway.Error{Kind: gateway.Overloaded, Words: "every node that was asked is busy", RetryAfter: max(said.Retry, time.Second)}
+		return t.busy(max(said.Retry, time.Second))
 	case call.CodeSession:
 		t.done(selection.Cancelled, 0)
 		return &gateway.Error{Kind: gateway.SessionExpired, Words: "the node says that the session is closing, or too near its end: " + said.Words}
@@ -130,6 +128,12 @@ func (t *try) refused(said *call.Error) error {
 	t.again = true
 	t.cfg.Logger.Warn("a node refused a call", "node", receipt.Address(t.pick.Node.Key), "app", t.call.App, "code", said.Code, "words", said.Words)
 	return &gateway.Error{Kind: gateway.NodeFault, Words: "the node refused the call: " + said.Words}
+}
+
+func (t *try) busy(retry time.Duration) error {
+	t.done(selection.Busy, retry)
+	t.again = true
+	return &gateway.Error{Kind: gateway.Overloaded, Words: "every node that was asked is busy", RetryAfter: retry}
 }
 
 func (t *try) done(kind selection.Kind, retry time.Duration) {
@@ -156,7 +160,8 @@ type body struct {
 // headless ends a call whose answer did not begin as one.
 func (b *body) headless(ctx context.Context, err error) error {
 	slow := ctx.Err() == nil && errors.Is(err, context.Canceled)
-	if !errors.Is(err, io.ErrUnexpectedEOF) { // which says that the receipt came
+	received := errors.Is(err, io.ErrUnexpectedEOF) // the receipt, and nothing before it
+	if !received {
 		_ = b.running.Cancel()
 	}
 	b.release()
@@ -167,6 +172,9 @@ func (b *body) headless(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		b.done(selection.Cancelled, 0)
 		return ctx.Err()
+	}
+	if received && b.running.Receipt().Status == receipt.StatusCancelled {
+		return b.busy(time.Second) // the node's places were taken meanwhile
 	}
 	b.done(selection.NodeFault, 0)
 	b.again = true

@@ -59,10 +59,10 @@ func (d *demo) openai(ctx context.Context, t trained) error {
 func (g *gate) offer(ctx context.Context, t trained) error {
 	g.router = rig.NewRouter(g.net, filepath.Join(g.dir, "router"))
 	g.demo.router = g.router // stopped with the rest
+	g.say("$ emc-router up --localnet net --home openai/router")
 	if err := g.router.Up(ctx); err != nil {
 		return err
 	}
-	g.say("$ emc-router up --localnet %s", "NETWORK")
 	g.lines(g.router.Process().Output())
 	digest, err := rig.Digest(g.bin.Charlm())
 	if err != nil {
@@ -71,11 +71,17 @@ func (g *gate) offer(ctx context.Context, t trained) error {
 	if _, err := g.typed(ctx, "alice", "compute", "register-app", model, "wasm", digest, "--interface", "openai", "--unit", "token", "--comparison", "exact"); err != nil {
 		return err
 	}
+	if err := rig.Eventually(ctx, readyTime, "the chain knows where the router is", func() (bool, error) {
+		n, err := g.net.Node(ctx, g.router.Address)
+		return n.Online && len(n.Endpoints) > 0, err
+	}); err != nil {
+		return err
+	}
 	for _, args := range [][]string{
 		{"app", "add", g.bin.Charlm()},
-		{"service", "add", model, "--price", fmt.Sprintf("%duemc", pricePerUnit), "--processes", "2", "--input", t.weights, "--", "serve", "--weights", "/in/" + filepath.Base(t.weights)},
+		{"service", "add", model, "--price", fmt.Sprintf("%duemc", pricePerUnit), "--input", t.weights, "--", "serve", "--weights", "/in/" + filepath.Base(t.weights)},
 	} {
-		g.say("$ emc-worker %s", strings.ReplaceAll(strings.Join(args, " "), g.dir[:len(g.dir)-len("openai")], ""))
+		g.say("$ emc-worker %s", strings.ReplaceAll(strings.Join(args, " "), g.demo.dir+"/", ""))
 		answer, err := g.worker.Run(ctx, args...)
 		if err != nil {
 			return err

@@ -14,12 +14,16 @@ func (g *gate) settle(ctx context.Context) error {
 		Spent    int64 `json:"spent"`
 		Reserved int64 `json:"reserved"`
 	}
-	if err := g.fetch(ctx, strings.TrimSuffix(g.base, "/v1")+"/emc/v1/usage", nil, &usage); err != nil {
+	// A client has the end of a stream a moment before the key is charged for it.
+	if err := rig.Eventually(ctx, readyTime, "the key is charged for all answers", func() (bool, error) {
+		err := g.fetch(ctx, strings.TrimSuffix(g.base, "/v1")+"/emc/v1/usage", nil, &usage)
+		return err == nil && usage.Reserved == 0, fmt.Errorf("%d uemc are reserved: %w", usage.Reserved, err)
+	}); err != nil {
 		return err
 	}
 	g.say("the API key has spent %s: %d answers with %d tokens at %d uemc", emc(usage.Spent), g.answers, g.tokens, pricePerUnit)
-	if usage.Spent != g.tokens*pricePerUnit || usage.Reserved != 0 {
-		return fmt.Errorf("the key has spent %d uemc and %d are reserved, expected %d and none", usage.Spent, usage.Reserved, g.tokens*pricePerUnit)
+	if usage.Spent != g.tokens*pricePerUnit {
+		return fmt.Errorf("the key has spent %d uemc, expected %d", usage.Spent, g.tokens*pricePerUnit)
 	}
 	// The last answers are vouched for when the lane has rested; who closes before takes them for nothing.
 	if err := rig.Eventually(ctx, readyTime, "the router has vouched for all answers", func() (bool, error) {
@@ -49,14 +53,14 @@ func (g *gate) balance(ctx context.Context, spent int64) error {
 	if _, err := g.net.Get(ctx, "/emc/market/v1/sessions/"+g.id+"/lanes", 0, &lanes); err != nil {
 		return err
 	}
-	if len(lanes.Lanes) != 1 || int64(lanes.Lanes[0].Amount) != spent || int64(lanes.Lanes[0].Count) != g.answers {
-		return fmt.Errorf("the chain settled %+v, expected one lane of %d receipts and %d uemc", lanes.Lanes, g.answers, spent)
+	if len(lanes.Lanes) != 1 || int64(lanes.Lanes[0].Amount) != spent || int64(lanes.Lanes[0].Count) < g.answers { // a call that was turned away has a receipt, too
+		return fmt.Errorf("the chain settled %+v, expected one lane of at least %d receipts and %d uemc", lanes.Lanes, g.answers, spent)
 	}
 	redemptions, err := g.redemptions(ctx)
 	if err != nil {
 		return err
 	}
-	g.say("the worker redeemed its vouchers by itself: %d calls in %d transaction(s); the session is settled: %s", lanes.Lanes[0].Count, redemptions, s.Words)
+	g.say("the worker redeemed its vouchers by itself: %d receipts for %s in %d transaction(s); the session is settled: %s", lanes.Lanes[0].Count, emc(spent), redemptions, s.Words)
 	parts, refund := shares(spent), int64(s.Session.Refunded)
 	g.say("session: deposit %s = miner %s + router %s + validators %s + back to carol %s; its escrow is empty",
 		emc(purchase), emc(parts.node), emc(parts.router), emc(parts.validators), emc(refund))
