@@ -67,7 +67,9 @@ func (r *Router) once(ctx context.Context, args []string) (err error) {
 }
 
 // env points the daemon at where the network listens now.
-func (r *Router) env() []string { return append([]string{"EMC_ROUTER_CHAIN_RPC=" + r.Net.RPC}, r.Env...) }
+func (r *Router) env() []string {
+	return append([]string{"EMC_ROUTER_CHAIN_RPC=" + r.Net.RPC}, r.Env...)
+}
 
 // RouterStatus is what `emc-router status --json` says.
 type RouterStatus struct {
