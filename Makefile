@@ -35,10 +35,10 @@ charlm:
 	@mkdir -p $(BUILD)
 	GOOS=wasip1 GOARCH=wasm go build -trimpath -ldflags '-s -w' -o $(BUILD)/charlm.wasm ./apps/charlm
 
-demo: build ## Run the main job: a network, a worker, a paid training run (INPUT=path for your own text)
+demo: build ## Run the main job: a network, a worker, a paid training run, calls through a router (INPUT=path for your own text)
 	scripts/demo.sh $(INPUT)
 
-localnet: build ## Keep a local network with a worker up until Ctrl-C
+localnet: build ## Keep a local network with a worker and a router up until Ctrl-C
 	scripts/localnet.sh
 
 # The black-box packages run one after another: each brings up whole networks whose windows are counted in seconds.

@@ -49,6 +49,11 @@ func (b *body) headless(ctx context.Context, slow bool, err error) error {
 		b.again, b.same, b.free = true, true, true
 		return &gateway.Error{Kind: gateway.NodeFault, Words: "the node broke the connection before it answered"}
 	}
+	if !slow && b.running.Receipt().Status == receipt.StatusCancelled {
+		b.done(selection.Busy, time.Second) // the node's places were taken meanwhile
+		b.again = true
+		return overloaded(time.Second)
+	}
 	b.fault(err)
 	switch {
 	case slow:

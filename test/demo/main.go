@@ -1,7 +1,8 @@
 // Command demo shows the main job on real input: a fresh network, a worker, a
 // customer who has a language model trained on a text, has it write, and then
 // makes ten thousand calls to it that one message settles; and then a compute
-// socket of the worker's power, which is bought, sold on, plugged in, and used.
+// socket of the worker's power, which is bought, sold on, plugged in, and used;
+// and last a router, through which OpenAI's own client calls the trained model.
 // Every figure that it prints it also checks; it ends with everything stopped,
 // and with status 0 only if every figure is right.
 package main
@@ -28,7 +29,7 @@ func main() {
 
 // show runs the demo and returns the exit status.
 func show() int {
-	bin := flag.String("bin", "build", "folder with emcd, emc-worker and charlm.wasm")
+	bin := flag.String("bin", "build", "folder with emcd, emc-worker, emc-router and charlm.wasm")
 	dir := flag.String("dir", "build/demo", "folder of the demo's network and worker; made anew")
 	input := flag.String("input", "", "UTF-8 text to train on (default: the sources of Go's net/http)")
 	flag.Parse()
@@ -56,6 +57,7 @@ type demo struct {
 
 	net      *rig.Network
 	worker   *rig.Worker
+	router   *rig.Router
 	customer rig.Customer
 	money    *rig.Money
 }
@@ -92,6 +94,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	if err := d.sockets(ctx, trained); err != nil {
+		return err
+	}
+	if err := d.openai(ctx, trained); err != nil {
 		return err
 	}
 	if err := d.money.Settled(ctx); err != nil {
@@ -142,6 +147,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 	d.head("A worker")
 	d.worker = rig.NewWorker(d.net, filepath.Join(d.dir, "worker"))
 	d.worker.Proves = true
+	d.worker.Env = []string{"EMC_WORKER_CALLS_REDEEM_AGE=5s"}
 	if err := d.worker.Up(ctx, "--stake", "20emc"); err != nil {
 		return err
 	}
@@ -157,10 +163,15 @@ func (d *demo) start(ctx context.Context) (err error) {
 	return d.money.Check(ctx)
 }
 
-// stop ends the worker, then the network.
+// stop ends the router, the worker, then the network.
 func (d *demo) stop() (err error) {
+	if d.router != nil {
+		err = d.router.Stop()
+	}
 	if d.worker != nil {
-		err = d.worker.Stop()
+		if end := d.worker.Stop(); err == nil {
+			err = end
+		}
 	}
 	if d.net != nil && d.net.Process() != nil {
 		if end := d.net.Stop(); err == nil {

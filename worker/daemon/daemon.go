@@ -71,6 +71,10 @@ type Daemon struct {
 	report  string // key of this start's first status report
 	isReady bool
 	calls   *calls.Calls // nil while no calls are answered
+
+	// Of the one goroutine that looks for routers.
+	strangers   []calls.Router
+	strangersAt time.Time
 }
 
 // Run serves until ctx ends. It starts in this order: the lock of the home, the

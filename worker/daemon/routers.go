@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/cosmos/cosmos-sdk/types/query"
 
@@ -11,14 +13,17 @@ import (
 )
 
 const (
-	// strangers is with how many routers a node that nobody covers yet makes itself
-	// known, and pages among how many pages of nodes it looks for them.
+	// strangers is with how many routers that do not cover it a node makes itself known,
+	// and pages among how many pages of nodes it looks for them.
 	strangers = 8
 	pages     = 10
+	// strangersEvery is how often a node that has routers looks for more.
+	strangersEvery = time.Minute
 )
 
-// routers are those of the settings and those that cover this node; while there are
-// none, any that are registered: a router reserves cover for nodes that it hears of.
+// routers are those of the settings, those that cover this node, and some strangers: a
+// router reserves cover for nodes that it hears, and the first one to do so would
+// otherwise keep the node from all others.
 func (d *Daemon) routers(ctx context.Context) ([]calls.Router, error) {
 	var out []calls.Router
 	for _, s := range d.opts.Config.Calls.Routers {
@@ -43,10 +48,23 @@ func (d *Daemon) routers(ctx context.Context) ([]calls.Router, error) {
 		}
 		out = append(out, r)
 	}
-	if len(out) > 0 {
-		return out, nil
+	if len(out) == 0 || time.Since(d.strangersAt) >= strangersEvery {
+		if d.strangers, err = d.anyRouters(ctx); err != nil {
+			return out, err
+		}
+		d.strangersAt = time.Now()
 	}
-	return d.anyRouters(ctx)
+	return withStrangers(out, d.strangers), nil
+}
+
+// withStrangers adds the routers that are not there yet.
+func withStrangers(known, others []calls.Router) []calls.Router {
+	for _, r := range others {
+		if !slices.ContainsFunc(known, func(k calls.Router) bool { return k.Peer.ID == r.Peer.ID }) {
+			known = append(known, r)
+		}
+	}
+	return known
 }
 
 func (d *Daemon) anyRouters(ctx context.Context) (out []calls.Router, err error) {

@@ -37,6 +37,7 @@ type source interface {
 type answer struct {
 	*http.Response
 	addedUsage bool // to its stream, for us
+	ended      bool // its last event came: what follows brings nothing
 	// done is called once, with nil when the body was read to its end.
 	done func(error)
 	// abort ends a reading of the body that goes on after the call. Nil for a body
@@ -102,7 +103,7 @@ func (a *app) answer(ctx context.Context, r receipt.Request, asked *http.Request
 	b := newBill(a.Config, r.MaxPrice, send)
 	err = a.deliver(ans, b)
 	switch {
-	case errors.Is(b.refused, session.ErrPrice) && ctx.Err() == nil && a.finishLater(ans, leave):
+	case (ans.ended || errors.Is(b.refused, session.ErrPrice) && ctx.Err() == nil) && b.refused != nil && a.finishLater(ans, leave):
 		leave = func() {}
 	case b.refused != nil:
 		ans.done(errUnwanted)

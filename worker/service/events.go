@@ -81,6 +81,11 @@ func (a *app) deliverEvents(ans *answer, b *bill) error {
 	for {
 		event, err := readEvent(body)
 		if len(event) > 0 {
+			if data, _ := eventData(event); string(data) == "[DONE]" && ans.abort != nil {
+				// Many clients go away now: that must not cost the process.
+				ans.ended = true
+				_ = ans.Body.Close() // it is read on
+			}
 			if err := e.take(event); err != nil {
 				return err
 			}

@@ -52,7 +52,10 @@ func (p *pool) ask(ctx context.Context, by receipt.SessionID, r *http.Request, b
 	}
 	return &answer{Response: resp, abort: x.kill, done: func(err error) {
 		_ = resp.Body.Close() // lets the process live, and cannot fail
-		if err == nil && !x.hasRead() {
+		switch {
+		case err == nil && x.dying:
+			err = errUnwanted
+		case err == nil && !x.hasRead():
 			err = errUnread
 		}
 		if err != nil {

@@ -31,6 +31,7 @@ type process struct {
 	first chan error // the program began to say something, or ended
 	wrote chan error // the last request is written
 	last  time.Time  // when a call ended
+	dying bool       // its customer went away at the very end of his answer: nobody else may have it
 	idle  *time.Timer
 }
 
@@ -164,6 +165,6 @@ func (b *processBody) Read(p []byte) (int, error) {
 
 // Close lets the process live when the call's context ends. It reads nothing.
 func (b *processBody) Close() error {
-	b.once.Do(func() { b.stop() })
+	b.once.Do(func() { b.dying = !b.stop() })
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,6 +70,38 @@ func TestCancel(t *testing.T) {
 	require.ErrorIs(t, g.err, context.DeadlineExceeded, "before its first byte")
 	require.Less(t, time.Since(begin), 2*time.Second, "its process lives on")
 	require.NoError(t, s.get("/say/").err)
+}
+
+// Many clients go away at [DONE]: the process lives on, and whoever comes next gets his answer.
+func TestCancelAtTheEnd(t *testing.T) {
+	s := newScene(t, nil)
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		s.ask(ctx, 1, 1<<40, "GET", "/stream/3", "", func(p call.Piece) error {
+			if strings.Contains(string(p.Data), "[DONE]") {
+				cancel()
+				return ctx.Err()
+			}
+			return nil
+		})
+		cancel()
+		require.Equal(t, "1: next", s.ask(t.Context(), 1, 100, "POST", "/say/", "next", nil).body)
+	}
+	require.Zero(t, s.list[0].health.deaths)
+}
+
+// A customer who goes away just when his answer has ended takes its process along: the next one must not get that.
+func TestCancelOfAnEndedAnswer(t *testing.T) {
+	s := newScene(t, nil)
+	for range 50 {
+		ctx, cancel := context.WithCancel(t.Context())
+		s.ask(ctx, 1, 1<<40, "POST", "/say/", "x", func(call.Piece) error {
+			cancel()
+			return nil
+		})
+		require.NoError(t, s.ask(t.Context(), 1, 100, "POST", "/say/", "next", nil).err)
+	}
+	require.Zero(t, s.list[0].health.deaths)
 }
 
 // What an app does wrong fails the call, and the next one gets another process.

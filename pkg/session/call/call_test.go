@@ -3,6 +3,7 @@ package call_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -83,6 +84,18 @@ func TestFailedAppCostsNothing(t *testing.T) {
 	c := s.dial()
 	_, r := s.say(c, "x", 100)
 	require.Equal(t, receipt.StatusFailed, r.Status)
+	require.Zero(t, r.Amount)
+	s.say(c, "x", 100)
+}
+
+// A call that finds no place after all is no failure: whoever asked may ask another node.
+func TestBusyAppTurnsAway(t *testing.T) {
+	s := newScene(t, appFunc(func(context.Context, []byte, func(call.Piece) error) error {
+		return fmt.Errorf("%w: all places are taken", session.ErrBusy)
+	}))
+	c := s.dial()
+	_, r := s.say(c, "x", 100)
+	require.Equal(t, receipt.StatusCancelled, r.Status)
 	require.Zero(t, r.Amount)
 	s.say(c, "x", 100)
 }

@@ -121,6 +121,7 @@ type answer struct {
 	call    *session.NodeCall
 	hash    receipt.ResponseHash
 	units   uint64
+	begun   bool
 	sendErr error
 	appErr  error
 }
@@ -146,6 +147,7 @@ func (a *answer) deliver(ctx context.Context, p Piece) error {
 	if err != nil {
 		return err
 	}
+	a.begun = true
 	_, _ = a.hash.Write(p.Data)
 	a.units += p.Units
 	return a.write(KindData, piece{a.call.Delivered(), a.units, p.Data}.encode())
@@ -160,6 +162,8 @@ func (a *answer) status() receipt.Status {
 		return receipt.StatusCancelled
 	case errors.Is(a.appErr, context.Canceled), errors.Is(a.appErr, context.DeadlineExceeded), errors.Is(a.appErr, errCancelled):
 		return receipt.StatusCancelled
+	case errors.Is(a.appErr, session.ErrBusy) && !a.begun:
+		return receipt.StatusCancelled // others came first since it was admitted: no fault of the app
 	case a.appErr != nil:
 		a.Logger.Error("the app failed", "app", a.call.Request().App, "error", a.appErr)
 		return receipt.StatusFailed

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Binaries is the folder with emcd, emc-worker and charlm.wasm.
+// Binaries is the folder with emcd, emc-worker, emc-router and charlm.wasm.
 type Binaries string
 
 // Emcd is the path of the chain's binary.
@@ -20,12 +20,15 @@ func (b Binaries) Emcd() string { return filepath.Join(string(b), "emcd") }
 // Worker is the path of the worker's binary.
 func (b Binaries) Worker() string { return filepath.Join(string(b), "emc-worker") }
 
+// Router is the path of the router's binary.
+func (b Binaries) Router() string { return filepath.Join(string(b), "emc-router") }
+
 // Charlm is the path of the language model's module.
 func (b Binaries) Charlm() string { return filepath.Join(string(b), "charlm.wasm") }
 
 // Check says what is missing.
 func (b Binaries) Check() error {
-	for _, path := range []string{b.Emcd(), b.Worker(), b.Charlm()} {
+	for _, path := range []string{b.Emcd(), b.Worker(), b.Router(), b.Charlm()} {
 		if _, err := os.Stat(path); err != nil {
 			return fmt.Errorf("%w; `make build` makes it", err)
 		}
@@ -33,12 +36,13 @@ func (b Binaries) Check() error {
 	return nil
 }
 
-// Build makes the three artefacts from the sources at root, as their users do:
+// Build makes the four artefacts from the sources at root, as their users do:
 // without cgo.
 func Build(ctx context.Context, root string, into Binaries) error {
 	for _, one := range []struct{ out, pkg, env string }{
 		{into.Emcd(), "./cmd/emcd", ""},
 		{into.Worker(), "./cmd/emc-worker", ""},
+		{into.Router(), "./cmd/emc-router", ""},
 		{into.Charlm(), "./apps/charlm", wasip1},
 	} {
 		if err := GoBuild(ctx, root, one.out, one.pkg, strings.Fields(one.env)...); err != nil {

@@ -100,7 +100,7 @@ func (w *Worker) Identify(ctx context.Context) error {
 
 // Run types a command of the worker.
 func (w *Worker) Run(ctx context.Context, args ...string) (Answer, error) {
-	return Command(ctx, "", w.env(), w.Net.Bin.Worker(), append(args, "--home", w.Home)...)
+	return Command(ctx, "", w.env(), w.Net.Bin.Worker(), withHome(args, w.Home)...)
 }
 
 // Process is the daemon's process.
