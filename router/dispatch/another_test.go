@@ -181,13 +181,13 @@ func TestAStreamThatTheNodeClosed(t *testing.T) {
 	s := newScene(t, 1)
 	n := s.nodes[0]
 	n.end()
-	n.idle = 20 * time.Millisecond
+	n.idle = 200 * time.Millisecond
 	n.start()
-	for range 4 {
+	for range 3 {
 		s.heard("x")
 		time.Sleep(2 * n.idle)
 	}
-	require.EqualValues(t, 4, n.streams.Load())
+	require.EqualValues(t, 3, n.streams.Load())
 	require.Zero(t, s.Snapshot().Nodes[0].Faults)
 	require.Equal(t, s.charged, s.receipts())
 	s.balance()
@@ -225,4 +225,24 @@ func TestAllTriesAreOfOneAllowance(t *testing.T) {
 	require.EqualValues(t, 14, s.fails(err, gateway.NodeFault, "before it answered").Charged)
 	require.Equal(t, s.charged, s.receipts())
 	s.balance()
+}
+
+// TestANodeThatIsSilent does not even answer a cancel: a call is lost there, and its price held until the node says more.
+func TestANodeThatIsSilent(t *testing.T) {
+	s := newScene(t, 1, with(func(c *dispatch.Config) { c.FirstByte, c.Drain = 100*time.Millisecond, 100*time.Millisecond }))
+	bad := s.nodes[0]
+	bad.end()
+	bad.first = silent
+	bad.start()
+	_, _, err := s.say("x")
+	s.fails(err, gateway.Timeout, "100ms")
+	require.EqualValues(t, most, s.standing(bad).Stake)
+	good := s.node(50)
+	for range 3 {
+		require.Equal(t, good.key.public.Address().String(), s.heard("x").Node)
+	}
+	bad.end()
+	bad.first = nil
+	s.balance()
+	require.Equal(t, s.charged, s.receipts())
 }

@@ -45,7 +45,7 @@ func (n *node) lie(stream io.ReadWriteCloser) {
 	}
 }
 
-// tooLate refuses a call as a node does that was asked meanwhile what became of the lane's calls.
+// tooLate refuses the first call of a stream as a node does that was asked meanwhile what became of the lane's calls.
 func tooLate(stream io.ReadWriteCloser) {
 	if _, err := call.ReadFrame(stream); err != nil {
 		return
@@ -55,3 +55,6 @@ func tooLate(stream io.ReadWriteCloser) {
 		_, _ = stream.Write(b)
 	}
 }
+
+// silent takes what comes, and says nothing.
+func silent(stream io.ReadWriteCloser) { _, _ = io.Copy(io.Discard, stream) }

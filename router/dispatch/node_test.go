@@ -34,7 +34,7 @@ type node struct {
 	*scene
 	key  keyPair
 	name string
-	// Set before start: after what time the node closes streams that rest; what it does with its first stream before it serves.
+	// Set before start: after what time the node closes streams that rest; what it does with a stream before it serves.
 	idle  time.Duration
 	first func(io.ReadWriteCloser)
 
@@ -85,7 +85,7 @@ func (n *node) start() {
 	n.host.SetStreamHandler(call.Protocol, func(st network.Stream) {
 		n.live.Add(1)
 		defer n.live.Done()
-		if n.streams.Add(1) == 1 && n.first != nil {
+		if n.streams.Add(1); n.first != nil {
 			n.first(st)
 		}
 		_ = server.Serve(ctx, st)
