@@ -175,3 +175,74 @@ func TestANodeInQuarantine(t *testing.T) {
 	require.LessOrEqual(t, s.Snapshot().Nodes[0].Faults+s.Snapshot().Nodes[1].Faults, uint64(1), "it is blamed once")
 	s.balance()
 }
+
+// TestAStreamThatTheNodeClosed looks whole until somebody waits for an answer.
+func TestAStreamThatTheNodeClosed(t *testing.T) {
+	s := newScene(t, 1)
+	n := s.nodes[0]
+	n.end()
+	n.idle = 200 * time.Millisecond
+	n.start()
+	for range 3 {
+		s.heard("x")
+		time.Sleep(2 * n.idle)
+	}
+	require.EqualValues(t, 3, n.streams.Load())
+	require.Zero(t, s.Snapshot().Nodes[0].Faults)
+	require.Equal(t, s.charged, s.receipts())
+	s.balance()
+}
+
+// TestACallThatWasVoidOnItsWay goes to the same node again, which did nothing wrong.
+func TestACallThatWasVoidOnItsWay(t *testing.T) {
+	s := newScene(t, 1)
+	n := s.nodes[0]
+	n.end()
+	n.first = tooLate
+	n.start()
+	s.heard("x")
+	require.EqualValues(t, 1, n.streams.Load())
+	require.Zero(t, s.Snapshot().Nodes[0].Faults)
+	s.balance()
+}
+
+// TestAllTriesAreOfOneAllowance: what one node takes for nothing is not there for the next.
+func TestAllTriesAreOfOneAllowance(t *testing.T) {
+	s := newScene(t, 2)
+	for _, n := range s.nodes {
+		n.does(func(_ context.Context, _ string, send func(call.Piece) error) error {
+			return send(call.Piece{Data: []byte("garbage\r\n\r\n"), Units: 1, Amount: 7})
+		})
+	}
+	_, _, err := s.say("x")
+	require.EqualValues(t, 7, s.fails(err, gateway.NodeFault, "before it answered").Charged)
+	require.Equal(t, 1, s.nodes[0].answered()+s.nodes[1].answered())
+	require.Equal(t, s.charged, s.receipts())
+
+	want := s.want("x")
+	want.MaxPrice += 7
+	_, _, err = s.make(t.Context(), want)
+	require.EqualValues(t, 14, s.fails(err, gateway.NodeFault, "before it answered").Charged)
+	require.Equal(t, s.charged, s.receipts())
+	s.balance()
+}
+
+// TestANodeThatIsSilent does not even answer a cancel: a call is lost there, and its price held until the node says more.
+func TestANodeThatIsSilent(t *testing.T) {
+	s := newScene(t, 1, with(func(c *dispatch.Config) { c.FirstByte, c.Drain = 100*time.Millisecond, 100*time.Millisecond }))
+	bad := s.nodes[0]
+	bad.end()
+	bad.first = silent
+	bad.start()
+	_, _, err := s.say("x")
+	s.fails(err, gateway.Timeout, "100ms")
+	require.EqualValues(t, most, s.standing(bad).Stake)
+	good := s.node(50)
+	for range 3 {
+		require.Equal(t, good.key.public.Address().String(), s.heard("x").Node)
+	}
+	bad.end()
+	bad.first = nil
+	s.balance()
+	require.Equal(t, s.charged, s.receipts())
+}

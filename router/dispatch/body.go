@@ -42,6 +42,10 @@ func (b *body) headless(ctx context.Context, slow bool, err error) error {
 		b.done(selection.Cancelled, 0)
 		return ctx.Err()
 	}
+	if errors.Is(err, session.ErrLedger) { // the router's own
+		b.done(selection.Cancelled, 0)
+		return err
+	}
 	if b.rested && !slow && errors.Is(err, call.ErrStream) && b.running.Told() == 0 && b.lane.Standing().Why == "" {
 		// It was broken before: the node, or its connection, was new meanwhile.
 		b.broke(b.lane)
@@ -91,6 +95,8 @@ func (b *body) finish(err error) error {
 		kind, out = selection.NodeFault, &gateway.Error{Kind: gateway.NodeFault, Words: "the node ended the answer in its middle"}
 	case b.ctx.Err() != nil:
 		kind, out = selection.Cancelled, errors.Join(b.ctx.Err(), err)
+	case errors.Is(err, session.ErrLedger): // the router's own
+		kind = selection.Cancelled
 	default:
 		b.cfg.Logger.Warn("a stream broke in the middle of an answer", "node", b.lane.node(), "app", b.call.App, "error", err)
 		kind, out = selection.NodeFault, &gateway.Error{Kind: gateway.NodeFault, Words: "the node went away in the middle of its answer"}

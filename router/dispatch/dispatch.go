@@ -46,11 +46,12 @@ type Config struct {
 	Dial      time.Duration // for a new stream
 	Idle      time.Duration // an idle stream is closed; below the two minutes after which nodes do
 	SettleAge time.Duration // a lane that rested so long pays what it owes
+	Drain     time.Duration // for the receipt of a call that was cancelled, and for the last payments when the router stops
 }
 
 // Default has the figures of a public router.
 func Default() Config {
-	return Config{Attempts: 3, FirstByte: 60 * time.Second, Dial: 5 * time.Second, Idle: time.Minute, SettleAge: 10 * time.Second}
+	return Config{Attempts: 3, FirstByte: 60 * time.Second, Dial: 5 * time.Second, Idle: time.Minute, SettleAge: 10 * time.Second, Drain: 5 * time.Second}
 }
 
 // Dispatch implements gateway.Backend. It is safe for concurrent use.

@@ -23,7 +23,6 @@ const (
 	mostIdle, mostOfNode = 16, 32
 
 	frameWait = 2 * time.Minute
-	drain     = 10 * time.Second
 )
 
 // lane is one session's way to one node, with streams that rest. What is not of
@@ -80,6 +79,7 @@ func (d *Dispatch) leave(l *lane) {
 	defer d.lanes.mu.Unlock()
 	l.users--
 	l.used = time.Now()
+	l.failed, l.again = 0, time.Time{} // what it owes is another sum now
 }
 
 // client is a stream that nobody uses: one that rests, or a new one.
@@ -139,7 +139,7 @@ func (d *Dispatch) dial(ctx context.Context, l *lane) (*call.Client, error) {
 		return nil, fmt.Errorf("%w: %w", call.ErrStream, err)
 	}
 	slice := max(d.credit(l.node())/(shared+2), 1)
-	return call.NewClient(call.ClientConfig{Lane: l.Lane, Slice: slice, Ahead: slice, Wait: frameWait, Write: frameWait, Drain: drain}, stream)
+	return call.NewClient(call.ClientConfig{Lane: l.Lane, Slice: slice, Ahead: slice, Wait: frameWait, Write: frameWait, Drain: d.cfg.Drain}, stream)
 }
 
 // rest keeps a stream for the next call.

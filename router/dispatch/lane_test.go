@@ -2,12 +2,15 @@ package dispatch_test
 
 import (
 	"io"
+	"runtime"
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/stretchr/testify/require"
 
 	"github.com/edgematrix/emc/pkg/receipt"
+	"github.com/edgematrix/emc/pkg/session/call"
 	"github.com/edgematrix/emc/router/dispatch"
 )
 
@@ -60,5 +63,28 @@ func TestForget(t *testing.T) {
 	s.Dispatch.Forget(s.id)
 	require.Zero(t, s.Lanes())
 	require.Eventually(t, func() bool { return len(s.streams()) == 0 }, 5*time.Second, time.Millisecond)
+	s.balance()
+}
+
+// TestARouterStopsWhateverANodeDoes: nothing of it runs afterwards.
+func TestARouterStopsWhateverANodeDoes(t *testing.T) {
+	s := newScene(t, 1, with(func(c *dispatch.Config) { c.SettleAge, c.Drain = 20*time.Millisecond, 100*time.Millisecond }))
+	n := s.nodes[0]
+	s.heard("x")
+	asked := make(chan struct{}, 100)
+	n.host.SetStreamHandler(call.Protocol, func(st network.Stream) { asked <- struct{}{}; silent(st) })
+	for _, st := range s.streams() {
+		_ = st.Reset()
+	}
+	<-asked // for money
+	stopped := time.Now()
+	s.stop()
+	s.running.Wait()
+	require.Less(t, time.Since(stopped), 5*time.Second)
+	require.Eventually(t, func() bool { return len(s.streams()) == 0 }, 5*time.Second, time.Millisecond)
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	require.NotContains(t, string(stacks), "router/dispatch.(*")
+	n.restart()
 	s.balance()
 }

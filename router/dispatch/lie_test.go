@@ -44,3 +44,17 @@ func (n *node) lie(stream io.ReadWriteCloser) {
 		}
 	}
 }
+
+// tooLate refuses the first call of a stream as a node does that was asked meanwhile what became of the lane's calls.
+func tooLate(stream io.ReadWriteCloser) {
+	if _, err := call.ReadFrame(stream); err != nil {
+		return
+	}
+	b, err := call.AppendFrame(nil, call.Frame{Kind: call.KindError, Payload: append([]byte{byte(call.CodeNonce), 0, 0, 0, 0}, "void"...)})
+	if err == nil {
+		_, _ = stream.Write(b)
+	}
+}
+
+// silent takes what comes, and says nothing.
+func silent(stream io.ReadWriteCloser) { _, _ = io.Copy(io.Discard, stream) }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -33,6 +34,9 @@ type node struct {
 	*scene
 	key  keyPair
 	name string
+	// Set before start: after what time the node closes streams that rest; what it does with a stream before it serves.
+	idle  time.Duration
+	first func(io.ReadWriteCloser)
 
 	mu     sync.Mutex
 	script script
@@ -72,13 +76,18 @@ func (n *node) start() {
 	require.NoError(n, err)
 	server := call.DefaultServerConfig(n.node, n)
 	server.Logger = slog.New(slog.DiscardHandler)
+	if n.idle > 0 {
+		server.Idle = n.idle
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	n.stop = stop
 	n.host = listen(n, n.key)
 	n.host.SetStreamHandler(call.Protocol, func(st network.Stream) {
 		n.live.Add(1)
 		defer n.live.Done()
-		n.streams.Add(1)
+		if n.streams.Add(1); n.first != nil {
+			n.first(st)
+		}
 		_ = server.Serve(ctx, st)
 	})
 	n.dial()

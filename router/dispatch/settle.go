@@ -15,7 +15,6 @@ const (
 	mostPays  = 32 // at once
 	mostFails = 8  // in a row; then a lane pays with its next call
 	payWait   = 30 * time.Second
-	lastPays  = 5 * time.Second // when the router stops
 )
 
 // owes tells whether there is something to tell the node: money, or which calls were
@@ -119,7 +118,7 @@ func (d *Dispatch) pay(ctx context.Context, l *lane) error {
 // payAll pays what can be paid at once, before the router stops: it does not know
 // what it owes in a lane until it calls there again.
 func (d *Dispatch) payAll(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, lastPays)
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.Drain)
 	defer cancel()
 	var group sync.WaitGroup
 	defer group.Wait()

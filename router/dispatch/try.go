@@ -121,6 +121,9 @@ func (t *try) failed(ctx context.Context, slow bool, err error) error {
 	switch {
 	case errors.As(err, &said):
 		return t.refused(said)
+	case errors.Is(err, session.ErrLedger): // also where it ended a stream
+		t.done(selection.Cancelled, 0)
+		return err
 	case errors.Is(err, session.ErrQuarantined):
 		t.fault(err)
 		return quarantined()

@@ -52,8 +52,8 @@ func (t *tally) refusal(w Wants) error {
 				waiting, w.App, t.count[busy], t.count[proving], t.count[failing]),
 		}
 	}
-	if t.count[another] < t.total { // what keeps the only one away is what counts
-		t.count[another] = 0
+	if left := t.total - t.count[another]; left > 0 { // what keeps the only one away is what counts
+		t.total, t.count[another] = left, 0
 	}
 	most := fits
 	for why := stale; why < reasons; why++ {

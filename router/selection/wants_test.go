@@ -19,6 +19,8 @@ func TestEachRuleExcludes(t *testing.T) {
 		{name: "success - the very region", wants: func(w *Wants) { w.Region = "DE-BE" }, why: fits},
 		{name: "success - any region", node: func(n *Node) { n.Region = "" }, wants: func(w *Wants) { w.Region = "" }, why: fits},
 		{name: "success - another was tried", wants: func(w *Wants) { w.Exclude = []Key{{9}} }, why: fits},
+		{name: "success - the only one", wants: func(w *Wants) { w.Only = node(1).Key }, why: fits},
+		{name: "error - not the only one", wants: func(w *Wants) { w.Only = Key{9} }, why: another},
 		{name: "error - stale", node: func(n *Node) { n.SeenAt = time.Unix(0, 1e18).Add(-31 * time.Second) }, why: stale},
 		{name: "error - not ready", node: func(n *Node) { n.Loads[0].Ready = false }, why: unready},
 		{name: "error - takes no calls", node: func(n *Node) { n.Accepting = false }, why: refusing},
@@ -148,6 +150,28 @@ func TestOverloadIsToldFromNobody(t *testing.T) {
 
 	f.pass(2 * time.Second)
 	require.Equal(t, node(21).Key, f.pick(basic()).Node.Key)
+}
+
+// TestTheOnlyNodeTellsWhy, and not those that may not answer anyway.
+func TestTheOnlyNodeTellsWhy(t *testing.T) {
+	f := newFixture(t)
+	for i := range 50 {
+		f.announce(node(i))
+	}
+	w := basic()
+	w.Only = node(60).Key
+	_, err := f.Pick(w)
+	require.ErrorIs(t, err, ErrNoNode)
+	require.ErrorContains(t, err, "the only node that may answer")
+	f.announce(node(60, func(n *Node) { n.Loads[0].CallPrice = 500 }))
+	_, err = f.Pick(w)
+	require.ErrorContains(t, err, "the cheapest node wants 520 uemc")
+	f.announce(node(60, func(n *Node) { n.Proving = true }))
+	require.Equal(t, f.cfg.Proving, f.overloaded(w))
+	f.announce(node(60))
+	for range 20 {
+		require.Equal(t, w.Only, f.pick(w).Node.Key)
+	}
 }
 
 func TestManyTriedAreSaidToBe(t *testing.T) {
