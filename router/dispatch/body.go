@@ -87,11 +87,12 @@ func (b *body) Read(p []byte) (int, error) {
 // finish tells how the stream ended.
 func (b *body) finish(err error) error {
 	kind, out := selection.OK, err
+	whole := errors.Is(err, io.EOF) // with a receipt
 	switch {
-	case err == io.EOF && b.running.Receipt().Status == receipt.StatusComplete:
-	case err == io.EOF && b.running.Receipt().Status == receipt.StatusFailed:
+	case whole && b.running.Receipt().Status == receipt.StatusComplete:
+	case whole && b.running.Receipt().Status == receipt.StatusFailed:
 		kind, out = selection.NodeFault, &gateway.Error{Kind: gateway.NodeFault, Words: "the node's app failed in the middle of its answer, which costs nothing"}
-	case err == io.EOF:
+	case whole:
 		kind, out = selection.NodeFault, &gateway.Error{Kind: gateway.NodeFault, Words: "the node ended the answer in its middle"}
 	case b.ctx.Err() != nil:
 		kind, out = selection.Cancelled, errors.Join(b.ctx.Err(), err)
@@ -125,7 +126,7 @@ func (b *body) release(err error) {
 // Close ends the answer where it is: what was delivered is paid.
 func (b *body) Close() error {
 	if b.err != nil {
-		return nil
+		return nil //nolint:nilerr // it is over; Read has told how
 	}
 	b.err = errors.New("the answer was closed")
 	b.end(selection.Cancelled, b.running.Cancel())

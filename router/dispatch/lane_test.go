@@ -58,9 +58,9 @@ func TestForget(t *testing.T) {
 	for range 4 {
 		s.heard("x")
 	}
-	s.Dispatch.Forget(receipt.SessionID{1})
+	s.Forget(receipt.SessionID{1})
 	require.Positive(t, s.Lanes())
-	s.Dispatch.Forget(s.id)
+	s.Forget(s.id)
 	require.Zero(t, s.Lanes())
 	require.Eventually(t, func() bool { return len(s.streams()) == 0 }, 5*time.Second, time.Millisecond)
 	s.balance()

@@ -145,7 +145,7 @@ func (l callLoad) one(ctx context.Context, way, tokens int) (first, total float6
 	if tokens == 1 {
 		tokens = 0 // the app answers at once
 	}
-	if answer.StatusCode != 200 || bytes.Count(got, []byte(`"content":"x"`)) != tokens || !bytes.HasSuffix(got, []byte("data: [DONE]\n\n")) {
+	if answer.StatusCode != http.StatusOK || bytes.Count(got, []byte(`"content":"x"`)) != tokens || !bytes.HasSuffix(got, []byte("data: [DONE]\n\n")) {
 		return 0, 0, fmt.Errorf("status %d: %.200s", answer.StatusCode, got)
 	}
 	return first, ms(time.Since(begin)), nil

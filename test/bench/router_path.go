@@ -103,7 +103,7 @@ func pacedHandler(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
-	w.WriteHeader(200)
+	w.WriteHeader(http.StatusOK)
 	out := http.NewResponseController(w)
 	_ = out.Flush()
 	_ = paced(r.Context(), tokensOf(asked), func(b []byte) error {

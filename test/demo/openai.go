@@ -68,7 +68,7 @@ func (g *gate) offer(ctx context.Context, t trained) error {
 	if err != nil {
 		return err
 	}
-	if _, err := g.typed(ctx, "alice", "compute", "register-app", model, "wasm", digest, "--interface", "openai", "--unit", "token", "--comparison", "exact"); err != nil {
+	if err := g.typed(ctx, "alice", "compute", "register-app", model, "wasm", digest, "--interface", "openai", "--unit", "token", "--comparison", "exact"); err != nil {
 		return err
 	}
 	if err := rig.Eventually(ctx, readyTime, "the chain knows where the router is", func() (bool, error) {
@@ -136,11 +136,10 @@ func (g *gate) buy(ctx context.Context) (err error) {
 }
 
 // typed sends a transaction as its sender would type it.
-func (g *gate) typed(ctx context.Context, from string, args ...string) (rig.Transaction, error) {
+func (g *gate) typed(ctx context.Context, from string, args ...string) error {
 	g.say("$ emcd tx %s --from %s", strings.Join(args, " "), from)
-	t, err := g.net.Tx(ctx, from, args...)
-	if err != nil {
-		return t, err
+	if _, err := g.net.Tx(ctx, from, args...); err != nil {
+		return err
 	}
-	return t, g.money.Check(ctx)
+	return g.money.Check(ctx)
 }

@@ -32,7 +32,7 @@ func (g *gate) settle(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	if _, err := g.typed(ctx, "carol", "market", "close-session", g.id); err != nil {
+	if err := g.typed(ctx, "carol", "market", "close-session", g.id); err != nil {
 		return err
 	}
 	return g.balance(ctx, usage.Spent)
