@@ -19,7 +19,7 @@ import (
 const (
 	// shared is among how many streams a lane's credit is thought to be divided; docs/sessions.md says why.
 	shared = 16
-	// Streams that rest: of a lane, and of all lanes to a node, whose host takes some 64 of one router.
+	// Streams that rest: of a lane, and of all lanes to a node, which takes so many of one router and no more (pkg/transfer).
 	mostIdle, mostOfNode = 16, 32
 
 	frameWait = 2 * time.Minute
