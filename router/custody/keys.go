@@ -197,3 +197,26 @@ func (c *Custody) Claim(ctx context.Context, public []byte, claim string, id rec
 	r.Session = id.String()
 	return c.keep(r)
 }
+
+// Adopt takes up a session whose key its owner has. It is for a custody of his own: no
+// claim is made, and nothing is durable of the key but here.
+func (c *Custody) Adopt(ctx context.Context, secret []byte, id receipt.SessionID) error {
+	key, err := receipt.ParseSecretKey(secret)
+	if err != nil {
+		return err
+	}
+	info, err := c.cfg.Chain.Session(ctx, id)
+	if err != nil {
+		return err
+	}
+	if string(info.Key.Bytes()) != string(key.Public().Bytes()) {
+		return fmt.Errorf("%w: its key on the chain is another one", ErrForeign)
+	}
+	if _, err := c.usable(info); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bound[id] = key
+	return nil
+}

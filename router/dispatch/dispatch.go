@@ -40,6 +40,8 @@ type Config struct {
 	Nodes    Nodes
 	Host     host.Host
 	Logger   *slog.Logger
+	// Reach connects to a node that there is no connection with. Nil never does: nodes dial their routers.
+	Reach func(ctx context.Context, n registry.Node) error
 
 	Attempts  int           // nodes that one call is given to at most
 	FirstByte time.Duration // within which a node begins to answer

@@ -40,7 +40,8 @@ type Node struct {
 	Completed  uint64
 	Failed     uint64
 	Operator   string
-	Registered bool // false: the chain knows no such node, or it is jailed or retiring
+	Endpoints  []string // multiaddresses, without the peer id
+	Registered bool     // false: the chain knows no such node, or it is jailed or retiring
 }
 
 // App is an app of the chain's registry.
@@ -191,7 +192,7 @@ func (r *Registry) node(ctx context.Context, a receipt.Address) (Node, error) {
 		return Node{}, err
 	}
 	return Node{
-		Key: key, Region: n.Offer.Region, Isolation: n.Offer.Isolation, Power: n.Power, Operator: n.Operator,
+		Key: key, Region: n.Offer.Region, Isolation: n.Offer.Isolation, Power: n.Power, Operator: n.Operator, Endpoints: n.Endpoints,
 		Completed: n.Reputation.JobsCompleted, Failed: n.Reputation.JobsFailed,
 		Registered: n.Role == computetypes.ROLE_COMPUTING && !n.Jailed && !n.Retiring,
 	}, nil

@@ -1,0 +1,263 @@
+// Package local is the gateway that a customer runs himself: the key of his session
+// never leaves his machine. A router co-signs his vouchers, and passes on to him what
+// nodes say of themselves; he calls the nodes directly, where the chain says that they
+// are reached.
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/edgematrix/emc/pkg/chainclient"
+	"github.com/edgematrix/emc/pkg/homedir"
+	"github.com/edgematrix/emc/pkg/mesh"
+	"github.com/edgematrix/emc/pkg/receipt"
+	"github.com/edgematrix/emc/pkg/session"
+	"github.com/edgematrix/emc/pkg/session/call"
+	"github.com/edgematrix/emc/pkg/session/ledger"
+	"github.com/edgematrix/emc/pkg/session/onchain"
+	"github.com/edgematrix/emc/pkg/transfer"
+	"github.com/edgematrix/emc/router/apikey"
+	"github.com/edgematrix/emc/router/custody"
+	"github.com/edgematrix/emc/router/dispatch"
+	"github.com/edgematrix/emc/router/gateway"
+	"github.com/edgematrix/emc/router/registry"
+)
+
+// Options are what a gateway of one session needs.
+type Options struct {
+	Dir     string // of its ledger and API keys; made when it is not there
+	Chain   *chainclient.Client
+	Session receipt.SessionID
+	Secret  []byte // the session key's
+	Listen  string // HOST:PORT
+	Origins []string
+	Logger  *slog.Logger
+	// Ready is called once, when programs can call: with the base URL, and with the API key that was made for this start.
+	Ready func(url, key string)
+}
+
+const (
+	cosignWait = 30 * time.Second
+	dialWait   = 10 * time.Second
+	keep       = time.Second
+	again      = 5 * time.Second // until the router is dialled again
+)
+
+// Gateway is one that runs.
+type Gateway struct {
+	opts   Options
+	router peer.AddrInfo
+	host   host.Host
+	close  []func() error
+}
+
+// Run serves until ctx ends.
+func Run(ctx context.Context, o Options) (err error) {
+	if err := homedir.Make(o.Dir); err != nil {
+		return err
+	}
+	unlock, err := homedir.Lock(o.Dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	g := &Gateway{opts: o}
+	defer func() {
+		for i := len(g.close) - 1; i >= 0; i-- {
+			err = errors.Join(err, g.close[i]())
+		}
+	}()
+	return g.run(ctx)
+}
+
+func (g *Gateway) run(ctx context.Context) error {
+	o := g.opts
+	asks, err := onchain.New(onchain.Config{Client: o.Chain})
+	if err != nil {
+		return err
+	}
+	chain := session.NewCached(asks, time.Now, keep, 100)
+	info, err := chain.Session(ctx, o.Session)
+	if err != nil {
+		return err
+	}
+	router, err := g.findRouter(ctx, info)
+	if err != nil {
+		return err
+	}
+	identity, err := transfer.HostKey(o.Secret)
+	if err != nil {
+		return err
+	}
+	if g.host, err = transfer.NewHost(ctx, identity, nil); err != nil {
+		return err
+	}
+	g.close = append(g.close, g.host.Close)
+	store, err := ledger.Open(filepath.Join(o.Dir, "customer.db"))
+	if err != nil {
+		return err
+	}
+	g.close = append(g.close, store.Close)
+	sessions, err := custody.Open(custody.Config{
+		ChainID: o.Chain.ChainID(), Router: router, Chain: chain, Store: store, Keys: filepath.Join(o.Dir, "sessions.db"), Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	g.close = append(g.close, sessions.Close)
+	if err := sessions.Adopt(ctx, o.Secret, o.Session); err != nil {
+		return err
+	}
+	nodes := registry.New(o.Chain, o.Logger)
+	cosigner := &call.Cosigner{Wait: cosignWait, Open: func(ctx context.Context) (io.ReadWriteCloser, error) {
+		return g.host.NewStream(ctx, g.router.ID, call.CosignProtocol)
+	}}
+	g.close = append(g.close, cosigner.Close)
+	cfg := dispatch.Default()
+	cfg.Router, cfg.Cosigner, cfg.Sessions, cfg.Nodes, cfg.Host, cfg.Logger, cfg.Reach = router, cosigner, sessions, nodes, g.host, o.Logger, g.reach
+	calls, err := dispatch.New(cfg)
+	if err != nil {
+		return err
+	}
+	topic, err := mesh.Join(ctx, mesh.Config{Host: g.host, ChainID: o.Chain.ChainID(), Admit: nodes.Admit, Heard: calls.Heard, Logger: o.Logger})
+	if err != nil {
+		return err
+	}
+	return g.serve(ctx, nodes, calls, topic)
+}
+
+// serve runs everything until ctx ends or one part fails.
+func (g *Gateway) serve(ctx context.Context, nodes *registry.Registry, calls *dispatch.Dispatch, topic *mesh.Topic) error {
+	web, key, err := g.web(calls)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", g.opts.Listen)
+	if err != nil {
+		return fmt.Errorf("programs could not reach this gateway: %w; give another --listen, or stop what uses the port", err)
+	}
+	// What calls need that still run goes on until the gateway has ended.
+	rest, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var after errgroup.Group
+	after.Go(func() error { return nodes.Run(rest) })
+	after.Go(func() error { return topic.Run(rest) })
+	after.Go(func() error { return calls.Run(rest) })
+	after.Go(func() error { g.dial(rest); return nil })
+	if g.opts.Ready != nil {
+		g.opts.Ready("http://"+listener.Addr().String()+"/v1", key)
+	}
+	err = web.Serve(ctx, listener)
+	stop()
+	return errors.Join(err, after.Wait())
+}
+
+// web makes the HTTP side, with an API key for this start: the ones before it end.
+func (g *Gateway) web(calls *dispatch.Dispatch) (*gateway.Gateway, string, error) {
+	store, err := ledger.Open(filepath.Join(g.opts.Dir, "apikeys.db"))
+	if err != nil {
+		return nil, "", err
+	}
+	keys, err := apikey.New(apikey.Config{Ledger: store, MaxPerSession: 1_000, Now: time.Now, Rand: rand.Reader})
+	if err != nil {
+		return nil, "", errors.Join(err, store.Close())
+	}
+	g.close = append(g.close, keys.Close)
+	id := g.opts.Session.String()
+	old, err := keys.List(id)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, k := range old {
+		if k.Master && k.RevokedAt.IsZero() {
+			if _, err := keys.Revoke(k.ID); err != nil {
+				return nil, "", err
+			}
+		}
+	}
+	_, secret, err := keys.Create(apikey.Key{Session: id, Name: "master", Master: true})
+	if err != nil {
+		return nil, "", err
+	}
+	cfg := gateway.DefaultConfig()
+	cfg.Origins = g.opts.Origins
+	web, err := gateway.New(cfg, gateway.Parts{
+		Backend: calls, Keys: keys, Log: g.opts.Logger, Registry: prometheus.NewRegistry(), Now: time.Now, Rand: rand.Reader,
+	})
+	return web, secret, err
+}
+
+// findRouter is the first of the session's routers that the chain knows the place of.
+func (g *Gateway) findRouter(ctx context.Context, info session.Info) (receipt.Address, error) {
+	for _, r := range info.Routers {
+		address := r.Key.Address()
+		v, err := g.opts.Chain.Node(ctx, address.String())
+		if err != nil || len(v.Node.Endpoints) == 0 {
+			continue
+		}
+		g.router, err = place(v.Node.Pubkey, v.Node.Endpoints)
+		return address, err
+	}
+	return receipt.Address{}, fmt.Errorf("none of the session's %d router(s) says on the chain where it is reached: open a session that allots to one that does", len(info.Routers))
+}
+
+func place(pubkey []byte, endpoints []string) (peer.AddrInfo, error) {
+	key, err := transfer.PubKeyFromBytes(pubkey)
+	if err != nil {
+		return peer.AddrInfo{}, err
+	}
+	id, err := transfer.PeerID(key)
+	if err != nil {
+		return peer.AddrInfo{}, err
+	}
+	out := peer.AddrInfo{ID: id}
+	for _, e := range endpoints {
+		if a, err := ma.NewMultiaddr(e); err == nil {
+			out.Addrs = append(out.Addrs, a)
+		}
+	}
+	return out, nil
+}
+
+// reach dials a node where the chain says that it is.
+func (g *Gateway) reach(ctx context.Context, n registry.Node) error {
+	at, err := place(n.Key.Bytes(), n.Endpoints)
+	if err != nil {
+		return err
+	}
+	return g.host.Connect(ctx, at)
+}
+
+// dial keeps the connection to the router: gossip comes through it.
+func (g *Gateway) dial(ctx context.Context) {
+	said := false
+	for ctx.Err() == nil {
+		try, cancel := context.WithTimeout(ctx, dialWait)
+		err := g.host.Connect(try, g.router)
+		cancel()
+		if err != nil && !said && ctx.Err() == nil {
+			g.opts.Logger.Warn("the router is not reached; trying again until it is", "peer", g.router.ID, "error", err)
+		}
+		said = err != nil
+		wait := time.NewTimer(again)
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+		case <-wait.C:
+		}
+	}
+}
