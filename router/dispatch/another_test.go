@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"testing"
 	"time"
 
@@ -56,7 +55,10 @@ func TestAnotherNodeAnswers(t *testing.T) {
 		cost   uint64 // for nothing
 	}{
 		{name: "when one dies before the head", script: func(n *node) script {
-			return func(context.Context, string, func(call.Piece) error) error { go n.end(); select {} }
+			return func(ctx context.Context, _ string, _ func(call.Piece) error) error {
+				n.dying.Go(n.end) // it cannot wait for itself
+				return hang(ctx, "", nil)
+			}
 		}},
 		{name: "when one says nothing", script: func(*node) script { return hang }},
 		{name: "when one's app fails", script: func(*node) script {
@@ -76,15 +78,6 @@ func TestAnotherNodeAnswers(t *testing.T) {
 			bad := s.nodes[0]
 			bad.does(c.script(bad))
 			good := s.node(50)
-			if strings.Contains(c.name, "dies") { // it cannot wait for itself
-				begun := make(chan struct{})
-				bad.does(func(ctx context.Context, _ string, _ func(call.Piece) error) error {
-					close(begun)
-					<-ctx.Done()
-					return ctx.Err()
-				})
-				go func() { <-begun; bad.end() }()
-			}
 			good.announce(func(st *mesh.Status) { st.Apps[0].Capacity = 1 }) // the other one is asked first, as a rule
 			reserved := uint64(0)
 			want := s.want("hello")
@@ -102,6 +95,7 @@ func TestAnotherNodeAnswers(t *testing.T) {
 				}
 			}
 			require.True(t, tried)
+			bad.dying.Wait()
 			require.Equal(t, most+c.cost, reserved)
 			s.balance()
 			require.Equal(t, s.charged, s.receipts())
