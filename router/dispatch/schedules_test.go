@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -191,7 +192,7 @@ func (s *scene) tell(sum *tallied, a *gateway.Answer, text, got string, received
 	if !strings.HasPrefix(text, got) || a.Status != http.StatusOK {
 		s.Errorf("%q came for %q", got, text)
 	}
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		return
 	}
 	sum.clean++
