@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"testing"
@@ -239,4 +240,49 @@ func TestANodeThatIsSilent(t *testing.T) {
 	bad.first = nil
 	s.balance()
 	require.Equal(t, s.charged, s.receipts())
+}
+
+func TestAnAppThatFailsInTheMiddle(t *testing.T) {
+	s := newScene(t, 1)
+	n := s.nodes[0]
+	n.does(func(ctx context.Context, text string, send func(call.Piece) error) error {
+		return errors.Join(echo(ctx, text, send), errApp)
+	})
+	got, _, err := s.say("0123456789")
+	s.fails(err, gateway.NodeFault, "costs nothing")
+	require.Equal(t, "0123456789", got, "what came is passed on as it comes")
+	require.Zero(t, s.charged)
+	n.does(echo)
+	s.heard("x")
+	require.EqualValues(t, 1, n.streams.Load())
+	require.Equal(t, s.charged, s.receipts())
+	s.balance()
+}
+
+// TestTheRoutersOwnFaultIsNoNodes: a disk that fails must not have all nodes left alone.
+func TestTheRoutersOwnFaultIsNoNodes(t *testing.T) {
+	s := newScene(t, 1, killable)
+	begun, going := make(chan struct{}, 1), make(chan struct{})
+	s.nodes[0].does(func(ctx context.Context, text string, send func(call.Piece) error) error {
+		if err := echo(ctx, text[:5], send); err != nil {
+			return err
+		}
+		begun <- struct{}{}
+		<-going
+		return echo(ctx, text, send)
+	})
+	a, err := s.Call(t.Context(), s.want("012345678901234567890123456789"))
+	require.NoError(t, err)
+	<-begun
+	die(s.customers)
+	close(going)
+	_, err = io.ReadAll(a.Body)
+	require.ErrorIs(t, err, session.ErrLedger)
+	require.NoError(t, a.Body.Close())
+	_, err = s.Call(t.Context(), s.want("x"))
+	require.ErrorIs(t, err, session.ErrLedger)
+	require.Zero(t, s.Snapshot().Nodes[0].Faults)
+	s.nodes[0].does(echo)
+	s.reopen()
+	s.balance()
 }
