@@ -54,6 +54,7 @@ func TestAnotherNodeAnswers(t *testing.T) {
 		name   string
 		script func(n *node) script
 		cost   uint64 // for nothing
+		late   bool
 	}{
 		{name: "when one dies before the head", script: func(n *node) script {
 			return func(ctx context.Context, _ string, _ func(call.Piece) error) error {
@@ -61,7 +62,7 @@ func TestAnotherNodeAnswers(t *testing.T) {
 				return hang(ctx, "", nil)
 			}
 		}},
-		{name: "when one says nothing", script: func(*node) script { return hang }},
+		{name: "when one says nothing", late: true, script: func(*node) script { return hang }},
 		{name: "when one's app fails", script: func(*node) script {
 			return func(context.Context, string, func(call.Piece) error) error { return errApp }
 		}},
@@ -75,7 +76,11 @@ func TestAnotherNodeAnswers(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newScene(t, 1, with(func(c *dispatch.Config) { c.FirstByte = 300 * time.Millisecond }))
+			s := newScene(t, 1, with(func(cfg *dispatch.Config) {
+				if c.late {
+					cfg.FirstByte = time.Second
+				}
+			}))
 			bad := s.nodes[0]
 			bad.does(c.script(bad))
 			good := s.node(50)
@@ -176,12 +181,13 @@ func TestAStreamThatTheNodeClosed(t *testing.T) {
 	s := newScene(t, 1)
 	n := s.nodes[0]
 	n.end()
-	n.idle = 200 * time.Millisecond
+	n.idle = 400 * time.Millisecond
 	n.start()
-	for range 3 {
+	for range 2 {
 		s.heard("x")
 		time.Sleep(2 * n.idle)
 	}
+	s.heard("x")
 	require.EqualValues(t, 3, n.streams.Load())
 	require.Zero(t, s.Snapshot().Nodes[0].Faults)
 	require.Equal(t, s.charged, s.receipts())
@@ -224,13 +230,13 @@ func TestAllTriesAreOfOneAllowance(t *testing.T) {
 
 // TestANodeThatIsSilent does not even answer a cancel: a call is lost there, and its price held until the node says more.
 func TestANodeThatIsSilent(t *testing.T) {
-	s := newScene(t, 1, with(func(c *dispatch.Config) { c.FirstByte, c.Drain = 100*time.Millisecond, 100*time.Millisecond }))
+	s := newScene(t, 1, with(func(c *dispatch.Config) { c.FirstByte, c.Drain = time.Second, 100*time.Millisecond }))
 	bad := s.nodes[0]
 	bad.end()
 	bad.first = silent
 	bad.start()
 	_, _, err := s.say("x")
-	s.fails(err, gateway.Timeout, "100ms")
+	s.fails(err, gateway.Timeout, "within 1s")
 	require.EqualValues(t, most, s.standing(bad).Stake)
 	good := s.node(50)
 	for range 3 {
