@@ -125,7 +125,7 @@ func (b *body) release(err error) {
 // Close ends the answer where it is: what was delivered is paid.
 func (b *body) Close() error {
 	if b.err != nil {
-		return nil
+		return nil //nolint:nilerr // it is over; Read has told how
 	}
 	b.err = errors.New("the answer was closed")
 	b.end(selection.Cancelled, b.running.Cancel())
