@@ -2,9 +2,9 @@ package dispatch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"testing"
 	"time"
 
@@ -54,11 +54,15 @@ func TestAnotherNodeAnswers(t *testing.T) {
 		name   string
 		script func(n *node) script
 		cost   uint64 // for nothing
+		late   bool
 	}{
 		{name: "when one dies before the head", script: func(n *node) script {
-			return func(context.Context, string, func(call.Piece) error) error { go n.end(); select {} }
+			return func(ctx context.Context, _ string, _ func(call.Piece) error) error {
+				n.dying.Go(n.end) // it cannot wait for itself
+				return hang(ctx, "", nil)
+			}
 		}},
-		{name: "when one says nothing", script: func(*node) script { return hang }},
+		{name: "when one says nothing", late: true, script: func(*node) script { return hang }},
 		{name: "when one's app fails", script: func(*node) script {
 			return func(context.Context, string, func(call.Piece) error) error { return errApp }
 		}},
@@ -72,19 +76,14 @@ func TestAnotherNodeAnswers(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newScene(t, 1, with(func(c *dispatch.Config) { c.FirstByte = 300 * time.Millisecond }))
+			s := newScene(t, 1, with(func(cfg *dispatch.Config) {
+				if c.late {
+					cfg.FirstByte = time.Second
+				}
+			}))
 			bad := s.nodes[0]
 			bad.does(c.script(bad))
 			good := s.node(50)
-			if strings.Contains(c.name, "dies") { // it cannot wait for itself
-				begun := make(chan struct{})
-				bad.does(func(ctx context.Context, _ string, _ func(call.Piece) error) error {
-					close(begun)
-					<-ctx.Done()
-					return ctx.Err()
-				})
-				go func() { <-begun; bad.end() }()
-			}
 			good.announce(func(st *mesh.Status) { st.Apps[0].Capacity = 1 }) // the other one is asked first, as a rule
 			reserved := uint64(0)
 			want := s.want("hello")
@@ -102,6 +101,7 @@ func TestAnotherNodeAnswers(t *testing.T) {
 				}
 			}
 			require.True(t, tried)
+			bad.dying.Wait()
 			require.Equal(t, most+c.cost, reserved)
 			s.balance()
 			require.Equal(t, s.charged, s.receipts())
@@ -181,12 +181,13 @@ func TestAStreamThatTheNodeClosed(t *testing.T) {
 	s := newScene(t, 1)
 	n := s.nodes[0]
 	n.end()
-	n.idle = 200 * time.Millisecond
+	n.idle = 400 * time.Millisecond
 	n.start()
-	for range 3 {
+	for range 2 {
 		s.heard("x")
 		time.Sleep(2 * n.idle)
 	}
+	s.heard("x")
 	require.EqualValues(t, 3, n.streams.Load())
 	require.Zero(t, s.Snapshot().Nodes[0].Faults)
 	require.Equal(t, s.charged, s.receipts())
@@ -229,13 +230,13 @@ func TestAllTriesAreOfOneAllowance(t *testing.T) {
 
 // TestANodeThatIsSilent does not even answer a cancel: a call is lost there, and its price held until the node says more.
 func TestANodeThatIsSilent(t *testing.T) {
-	s := newScene(t, 1, with(func(c *dispatch.Config) { c.FirstByte, c.Drain = 100*time.Millisecond, 100*time.Millisecond }))
+	s := newScene(t, 1, with(func(c *dispatch.Config) { c.FirstByte, c.Drain = time.Second, 100*time.Millisecond }))
 	bad := s.nodes[0]
 	bad.end()
 	bad.first = silent
 	bad.start()
 	_, _, err := s.say("x")
-	s.fails(err, gateway.Timeout, "100ms")
+	s.fails(err, gateway.Timeout, "within 1s")
 	require.EqualValues(t, most, s.standing(bad).Stake)
 	good := s.node(50)
 	for range 3 {
@@ -245,4 +246,49 @@ func TestANodeThatIsSilent(t *testing.T) {
 	bad.first = nil
 	s.balance()
 	require.Equal(t, s.charged, s.receipts())
+}
+
+func TestAnAppThatFailsInTheMiddle(t *testing.T) {
+	s := newScene(t, 1)
+	n := s.nodes[0]
+	n.does(func(ctx context.Context, text string, send func(call.Piece) error) error {
+		return errors.Join(echo(ctx, text, send), errApp)
+	})
+	got, _, err := s.say("0123456789")
+	s.fails(err, gateway.NodeFault, "costs nothing")
+	require.Equal(t, "0123456789", got, "what came is passed on as it comes")
+	require.Zero(t, s.charged)
+	n.does(echo)
+	s.heard("x")
+	require.EqualValues(t, 1, n.streams.Load())
+	require.Equal(t, s.charged, s.receipts())
+	s.balance()
+}
+
+// TestTheRoutersOwnFaultIsNoNodes: a disk that fails must not have all nodes left alone.
+func TestTheRoutersOwnFaultIsNoNodes(t *testing.T) {
+	s := newScene(t, 1, killable)
+	begun, going := make(chan struct{}, 1), make(chan struct{})
+	s.nodes[0].does(func(ctx context.Context, text string, send func(call.Piece) error) error {
+		if err := echo(ctx, text[:5], send); err != nil {
+			return err
+		}
+		begun <- struct{}{}
+		<-going
+		return echo(ctx, text, send)
+	})
+	a, err := s.Call(t.Context(), s.want("012345678901234567890123456789"))
+	require.NoError(t, err)
+	<-begun
+	die(s.customers)
+	close(going)
+	_, err = io.ReadAll(a.Body)
+	require.ErrorIs(t, err, session.ErrLedger)
+	require.NoError(t, a.Body.Close())
+	_, err = s.Call(t.Context(), s.want("x"))
+	require.ErrorIs(t, err, session.ErrLedger)
+	require.Zero(t, s.Snapshot().Nodes[0].Faults)
+	s.nodes[0].does(echo)
+	s.reopen()
+	s.balance()
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"io"
 	"time"
 
 	"github.com/edgematrix/emc/pkg/receipt"
@@ -84,18 +83,18 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// finish tells how the stream ended.
+// finish tells how the stream ended. The receipt says whether it did: a stream that broke has an io.EOF in it, too.
 func (b *body) finish(err error) error {
 	kind, out := selection.OK, err
-	whole := errors.Is(err, io.EOF) // with a receipt
+	status := b.running.Receipt().Status
 	switch {
-	case whole && b.running.Receipt().Status == receipt.StatusComplete:
-	case whole && b.running.Receipt().Status == receipt.StatusFailed:
-		kind, out = selection.NodeFault, &gateway.Error{Kind: gateway.NodeFault, Words: "the node's app failed in the middle of its answer, which costs nothing"}
-	case whole:
-		kind, out = selection.NodeFault, &gateway.Error{Kind: gateway.NodeFault, Words: "the node ended the answer in its middle"}
+	case b.receipted() && status == receipt.StatusComplete:
 	case b.ctx.Err() != nil:
-		kind, out = selection.Cancelled, errors.Join(b.ctx.Err(), err)
+		kind, out = selection.Cancelled, b.ctx.Err()
+	case b.receipted() && status == receipt.StatusFailed:
+		kind, out = selection.NodeFault, &gateway.Error{Kind: gateway.NodeFault, Words: "the node's app failed in the middle of its answer, which costs nothing"}
+	case b.receipted():
+		kind, out = selection.NodeFault, &gateway.Error{Kind: gateway.NodeFault, Words: "the node ended the answer in its middle"}
 	case errors.Is(err, session.ErrLedger): // the router's own
 		kind = selection.Cancelled
 	default:

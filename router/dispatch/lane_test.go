@@ -15,7 +15,7 @@ import (
 )
 
 func TestLanesThatRestPay(t *testing.T) {
-	s := newScene(t, 1, with(func(c *dispatch.Config) { c.SettleAge, c.Idle = 20*time.Millisecond, 200*time.Millisecond }))
+	s := newScene(t, 1, with(func(c *dispatch.Config) { c.SettleAge, c.Idle = 20*time.Millisecond, time.Second }))
 	n := s.nodes[0]
 	s.heard("0123456789")
 	require.Eventually(t, func() bool { return n.node.Account(s.lane(n)).Exposure == 0 && s.standing(n).Owed() == 0 }, 5*time.Second, time.Millisecond)

@@ -46,6 +46,7 @@ type node struct {
 
 	streams atomic.Int64 // that were opened
 	live    sync.WaitGroup
+	dying   sync.WaitGroup
 	host    host.Host
 	store   ledger.Store
 	node    *session.Node
