@@ -1,0 +1,198 @@
+package router
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/edgematrix/emc/test/e2e/rig"
+)
+
+const (
+	model     = "paced"
+	unitPrice = 10 // uemc a token
+	deposit   = 5_000_000
+	// patience bounds what takes some blocks on a busy machine.
+	patience = 2 * time.Minute
+	// credit is what a lane may owe a worker, uemc: some tokens of a few streams.
+	credit = 20_000
+)
+
+// config is a network whose sessions are settled soon after they are closed.
+const config = `version: 1
+accounts:
+  - {name: validator, coins: ["1000000emc"]}
+  - {name: faucet, coins: ["100000000emc"]}
+  - {name: alice, coins: ["1000emc"]}
+  - {name: bob, coins: ["1000emc"]}
+faucet:
+  name: faucet
+  coins: ["100emc"]
+  coins_max: ["1000emc"]
+  port: 4500
+  rates: {address: 600, ip: 6000, global: 6000}
+validators:
+  - name: validator
+    bonded: "500000emc"
+    app:
+      api: {enable: true}
+      grpc: {enable: true}
+      minimum-gas-prices: "0.01uemc"
+    config:
+      consensus: {timeout_commit: "500ms"}
+genesis:
+  chain_id: emc-router-1
+  app_state:
+    market:
+      params:
+        closing_seconds: "20"
+        last_seconds: "5"
+`
+
+// site is a network with a router, and programs that call.
+type site struct {
+	*testing.T
+	ctx    context.Context
+	net    *rig.Network
+	router *rig.Router
+	dir    string
+
+	session, key string
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a live network is left out under -short")
+	}
+	root, err := rig.Root()
+	require.NoError(t, err)
+	bin := rig.Binaries(filepath.Join(root, "build", "test"))
+	if given := os.Getenv("EMC_E2E_BIN"); given != "" {
+		bin = rig.Binaries(given)
+	} else {
+		require.NoError(t, rig.Build(t.Context(), root, bin))
+	}
+	s := &site{T: t, ctx: t.Context(), dir: t.TempDir()}
+	file := filepath.Join(s.dir, "config.yml")
+	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
+	s.net, err = rig.StartNetwork(s.ctx, bin, filepath.Join(s.dir, "net"), file)
+	require.NoError(t, err)
+	t.Cleanup(s.net.Kill)
+	s.router = rig.NewRouter(s.net, filepath.Join(s.dir, "router"))
+	require.NoError(t, s.router.Up(s.ctx))
+	t.Cleanup(func() {
+		s.router.Kill()
+		if t.Failed() {
+			t.Logf("the router said:\n%s", rig.Tail(s.router.Process().Output(), 30))
+		}
+	})
+	digest, err := rig.Digest(bin.Charlm())
+	require.NoError(t, err)
+	_, err = s.net.Tx(s.ctx, "alice", "compute", "register-app", model, "wasm", digest, "--interface", "openai", "--unit", "token")
+	require.NoError(t, err)
+	return s
+}
+
+// worker brings up a node that answers with an app.
+func (s *site) worker(name string, a *app) *rig.Worker {
+	s.Helper()
+	w := rig.NewWorker(s.net, filepath.Join(s.dir, name))
+	w.Env = []string{"EMC_WORKER_CALLS_REDEEM_AGE=2s", fmt.Sprintf("EMC_WORKER_CALLS_CREDIT=%duemc", credit)}
+	require.NoError(s, w.Up(s.ctx))
+	s.Cleanup(func() {
+		w.Kill()
+		if s.Failed() {
+			s.Logf("%s said:\n%s", name, rig.Tail(w.Process().Output(), 30))
+		}
+	})
+	_, err := w.Run(s.ctx, "service", "add", model, "--price", fmt.Sprintf("%duemc", unitPrice), "--url", a.URL, "--processes", "16")
+	require.NoError(s, err)
+	return w
+}
+
+// ready waits until so many nodes take calls, with cover.
+func (s *site) ready(nodes int) {
+	s.Helper()
+	require.NoError(s, rig.Eventually(s.ctx, patience, "the nodes are ready", func() (bool, error) {
+		status, err := s.router.Status(s.ctx)
+		return status.Ready(model) == nodes && status.Exposure.Covered == fmt.Sprintf("%duemc", nodes*10_000_000), err
+	}))
+}
+
+// open pays a deposit, and gets an API key.
+func (s *site) open() {
+	s.Helper()
+	answer, err := s.net.Emcd(s.ctx, "session", "open", fmt.Sprintf("%duemc", deposit), "--router", s.router.URL, "--from", "bob", "--keyring-backend", "test")
+	require.NoError(s, err)
+	for line := range strings.Lines(answer.Out) {
+		if id, ok := strings.CutPrefix(line, "session "); ok {
+			s.session = strings.TrimSpace(id)
+		}
+		if key, ok := strings.CutPrefix(line, "API key "); ok {
+			s.key = strings.TrimSpace(key)
+		}
+	}
+	require.NotEmpty(s, s.key, answer.Out)
+}
+
+// stream is an answer that comes.
+type stream struct {
+	*http.Response
+	lines *bufio.Scanner
+}
+
+// ask begins a call.
+func (s *site) ask(ctx context.Context, tokens int) (*stream, error) {
+	body := fmt.Sprintf(`{"model":%q,"max_tokens":%d,"stream":true,"messages":[{"role":"user","content":"count"}]}`, model, tokens)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.router.URL+"/chat/completions", strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+s.key)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	return &stream{answer, bufio.NewScanner(answer.Body)}, nil
+}
+
+// next is the next event's data, "" at the end.
+func (s *stream) next() string {
+	for s.lines.Scan() {
+		if data, ok := strings.CutPrefix(s.lines.Text(), "data: "); ok {
+			return data
+		}
+	}
+	return ""
+}
+
+// whole reads an answer that has to come to its end.
+func (s *site) whole(tokens int) {
+	s.Helper()
+	var a *stream
+	require.NoError(s, rig.Eventually(s.ctx, patience, "a node takes the call", func() (bool, error) {
+		var err error
+		if a, err = s.ask(s.ctx, tokens); err != nil {
+			return false, err
+		}
+		if a.StatusCode == http.StatusOK {
+			return true, nil
+		}
+		defer a.Body.Close()
+		return false, fmt.Errorf("status %d", a.StatusCode)
+	}))
+	defer a.Body.Close()
+	for i := range tokens {
+		require.Contains(s, a.next(), fmt.Sprintf(`"%d "`, i))
+	}
+	require.Equal(s, "[DONE]", a.next())
+}
