@@ -44,7 +44,7 @@ func TestRegistrationIsBoundToChainAndOperator(t *testing.T) {
 func TestKeyFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "node_key.json")
 	_, err := Load(path)
-	require.ErrorContains(t, err, "emc-worker init")
+	require.ErrorContains(t, err, "make one with `init`")
 	id := New()
 	require.NoError(t, id.Create(path))
 	got, err := Load(path)

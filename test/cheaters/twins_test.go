@@ -34,8 +34,9 @@ func TestTwins(t *testing.T) {
 
 	two := s.compare(s.worker("twin0", "", "20emc", 10, "taskset", "-c", "0"), s.worker("twin1", "", "20emc", 10, "taskset", "-c", "0"))
 	t.Logf("one identity: %s; two on the same core: %s", one, two)
-	// A second identity that paid would double the work, and make two thirds of a half of the pay.
-	require.LessOrEqual(t, two.perSecond(), 1.15*one.perSecond())
+	// A second identity that paid would double the work, and make two thirds of a half of the pay. The bound of the work is
+	// half way: on a machine of others, a second of processor time was seen to bring a sixth more or less from minute to minute.
+	require.LessOrEqual(t, two.perSecond(), 1.4*one.perSecond())
 	require.LessOrEqual(t, two.share(), 1.2*one.share())
 	require.Positive(t, two.proved)
 }

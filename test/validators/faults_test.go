@@ -170,11 +170,13 @@ func (tr *trade) halted(killed, paused *Node) {
 	require.NoError(tr, killed.Start(tr.Context()))
 	tr.back(killed, ids[killed])
 	// On a slow machine four seconds without a block prove little, but this does: a
-	// block's time is the one at which the block before was voted for.
-	require.NoError(tr, tr.desk.WaitHeight(tr.Context(), last+2, patience))
-	next, err := tr.desk.Header(tr.Context(), last+2)
+	// block's time is the one at which the block before was voted for. The votes for the
+	// next block may have been cast when they were there, and only arrive now; those for
+	// the one after it cannot.
+	require.NoError(tr, tr.desk.WaitHeight(tr.Context(), last+3, patience))
+	next, err := tr.desk.Header(tr.Context(), last+3)
 	require.NoError(tr, err)
-	require.True(tr, next.Time.After(dark), "block %d was decided while two of four were away", last+1)
+	require.True(tr, next.Time.After(dark), "block %d was decided while two of four were away", last+2)
 	tr.check()
 	paused.Resume()
 	tr.back(paused, ids[paused])
