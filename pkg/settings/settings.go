@@ -4,7 +4,9 @@
 package settings
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"sort"
@@ -94,6 +96,21 @@ func splitList(s string) []string {
 		}
 	}
 	return out
+}
+
+// Create writes a new settings file, for its user alone. It never overwrites one.
+func Create(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if os.IsExist(err) {
+		return fmt.Errorf("%s exists already and is not overwritten; edit it, or choose another --home", path)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteString(text); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return f.Close()
 }
 
 // Quote writes a TOML string. Go's own quoting has escapes that TOML lacks.

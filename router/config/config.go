@@ -229,15 +229,5 @@ func Write(path string, c Config) error {
 	if err := file.Execute(&text, c); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if os.IsExist(err) {
-		return fmt.Errorf("%s exists already and is not overwritten; edit it, or choose another --home", path)
-	}
-	if err != nil {
-		return err
-	}
-	if _, err := f.WriteString(text.String()); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return f.Close()
+	return settings.Create(path, text.String())
 }

@@ -66,7 +66,7 @@ func paced(ctx context.Context, tokens int, write func([]byte) error) error {
 	return write([]byte("data: [DONE]\n\n"))
 }
 
-// tokensOf is how many a request asks for: its header X is not carried, so the path tells.
+// tokensOf is how many tokens a request gets: a small call is answered at once.
 func tokensOf(body []byte) int {
 	if bytes.Contains(body, []byte(`"max_tokens":1,`)) {
 		return 0

@@ -9,10 +9,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/edgematrix/emc/cmd/internal/owner"
-	"github.com/edgematrix/emc/pkg/amount"
-	"github.com/edgematrix/emc/pkg/receipt"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
-	markettypes "github.com/edgematrix/emc/x/market/types"
 )
 
 func registerCmd() *cobra.Command {
@@ -55,43 +52,6 @@ func registration(ctx context.Context, r *router, address sdk.AccAddress, t *own
 		return nil, err
 	}
 	return owner.Registration(ctx, r.chain, owner.Node{Identity: r.identity, Role: computetypes.ROLE_ROUTER, Offer: r.config.Offer()}, address, t)
-}
-
-func coverCmd() *cobra.Command {
-	var k *owner.Key
-	cmd := &cobra.Command{
-		Use: "cover NODE AMOUNT", Short: "Reserve a part of the router's stake for a node",
-		Long: `Send the operator's transaction that reserves cover. A node takes no more vouchers of this router than its cover until it
-has redeemed them; if the router ever signs for the same money twice, the node is paid from it. More counts at once,
-less after the closing period; 0emc ends it.`,
-		Example: "  emc-router cover emc1… 100emc --from alice",
-		Args:    cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := load(cmd)
-			if err != nil {
-				return err
-			}
-			if _, err := receipt.ParseAddress(args[0]); err != nil {
-				return fmt.Errorf("NODE: %w", err)
-			}
-			cover, err := amount.ParseCoin(args[1])
-			if err != nil {
-				return fmt.Errorf("AMOUNT: %w", err)
-			}
-			address, signer, err := k.Signer(string(r.home), cmd.InOrStdin(), r.chain.Codec)
-			if err != nil {
-				return err
-			}
-			if _, err := r.chain.CheckChain(cmd.Context()); err != nil {
-				return err
-			}
-			return k.SendOrPrint(cmd, r.chain, address, signer, []sdk.Msg{&markettypes.MsgSetCover{
-				Operator: address.String(), Router: r.identity.Address(), Node: args[0], Amount: cover,
-			}})
-		},
-	}
-	k = owner.KeyFlags(cmd, env)
-	return cmd
 }
 
 func retireCmd() *cobra.Command {

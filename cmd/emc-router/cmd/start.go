@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -171,6 +170,3 @@ func ensureRegistered(cmd *cobra.Command, r *router, s *settings, k *owner.Key, 
 	fmt.Fprintf(out, "operator  %s\n", address)
 	return address, signer, owner.Send(ctx, out, r.chain, signer, msgs)
 }
-
-// coverEvery is how often new nodes are looked for.
-const coverEvery = time.Second
