@@ -121,19 +121,22 @@ func ReadResponse(r *bufio.Reader) (status int, header http.Header, err error) {
 // readLine reads a line that ends in CR LF, of at most so many bytes.
 func readLine(r *bufio.Reader, most int) (string, error) {
 	var line []byte
-	for len(line) <= most {
-		c, err := r.ReadByte()
+	for {
+		part, err := r.ReadSlice('\n')
+		if len(line)+len(part) > most+2 {
+			return "", fmt.Errorf("%w: a head of more than %d bytes", ErrMessage, MaxHead)
+		}
+		if line = append(line, part...); errors.Is(err, bufio.ErrBufferFull) || err == nil && !bytes.HasSuffix(line, []byte("\r\n")) {
+			continue // a line feed alone ends none
+		}
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
 		if err != nil {
 			return "", err
 		}
-		if line = append(line, c); bytes.HasSuffix(line, []byte("\r\n")) {
-			return string(line[:len(line)-2]), nil
-		}
+		return string(line[:len(line)-2]), nil
 	}
-	return "", fmt.Errorf("%w: a head of more than %d bytes", ErrMessage, MaxHead)
 }
 
 func appendHeaders(b []byte, header http.Header, names []string) ([]byte, error) {

@@ -91,14 +91,16 @@ type Lane struct {
 	purse  purse
 	open   map[uint64]*openCall
 	aside  map[uint64]uint64 // sequence → nonce of a receipt that waits for those before it
-	used   uint64            // its part of the budget, uemc
-	taken  uint64            // the voucher that the node said to have, uemc
-	broken error             // the ledger failed: what is in memory may not be what is durable; or the session was forgotten
+	found  map[uint64]bool   // nonces of lost that have a receipt
+	raised raise
+	used   uint64 // its part of the budget, uemc
+	taken  uint64 // the voucher that the node said to have, uemc
+	broken error  // the ledger failed: what is in memory may not be what is durable; or the session was forgotten
 }
 
 func (l *Lane) load() error {
 	l.open, l.aside = make(map[uint64]*openCall), make(map[uint64]uint64)
-	l.purse.nextNonce = 1
+	l.purse.nextNonce, l.purse.ceiling = 1, 1
 	data, err := l.cfg.Store.Get(laneKey(kindLane, l.id))
 	if err != nil {
 		return ledgerError(err)
@@ -119,8 +121,11 @@ func (l *Lane) load() error {
 		l.open[call.request.Nonce] = &call
 		return nil
 	})
+	if err != nil {
+		return ledgerError(err)
+	}
 	l.used = l.purse.usage(l.open)
-	return ledgerError(err)
+	return l.miss()
 }
 
 // Standing is where a lane stands, in uemc and numbers.
@@ -132,7 +137,7 @@ type Standing struct {
 	Taken   uint64 // the highest amount that the node is known to have; not in the ledger
 	Open    int    // calls without an accepted receipt
 	Stake   uint64 // the sum of their maximum prices: what can be lost
-	Orphans int    // open calls that no stream brings any more: Resume asks what became of them
+	Orphans int    // open calls that no stream brings any more, and one for those that a crash forgot: Resume asks what became of them
 	Why     string // why the lane is in quarantine; empty otherwise
 }
 
@@ -153,6 +158,9 @@ func (l *Lane) Standing() Standing {
 			s.Orphans++
 		}
 	}
+	if l.purse.lost.any() {
+		s.Orphans++
+	}
 	return s
 }
 
@@ -161,6 +169,7 @@ func (l *Lane) ID() receipt.Lane { return l.id }
 
 // usable is called with the lock held.
 func (l *Lane) usable() error {
+	_ = l.judged(l.cfg.Store.Err())
 	switch {
 	case l.broken != nil:
 		return l.broken
@@ -171,25 +180,13 @@ func (l *Lane) usable() error {
 }
 
 // write makes a new standing and other records durable. It is called with the lock held.
-func (l *Lane) write(next purse, ops ...ledger.Op) error { return l.judged(l.queue(next, ops...)()) }
-
-// stage makes a new standing true, and on its way to be durable with other records; whoever lets anything out that comes
-// of it waits first, without the lock, so that several calls of a lane share a write. What others write later comes after
-// it. It is called with the lock held.
-func (l *Lane) stage(next purse, ops ...ledger.Op) (wait func() error) {
-	durable := l.queue(next, ops...)
-	return func() error {
-		err := durable()
-		if err == nil {
-			return nil
-		}
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return l.judged(err)
-	}
+func (l *Lane) write(next purse, ops ...ledger.Op) error {
+	return l.judged(l.stage(next, ops...).Wait())
 }
 
-func (l *Lane) queue(next purse, ops ...ledger.Op) (durable func() error) {
+// stage makes a new standing true, and puts it on its way to the disk with other records. What others write later comes
+// after it. It is called with the lock held.
+func (l *Lane) stage(next purse, ops ...ledger.Op) ledger.Write {
 	l.purse = next
 	return l.cfg.Store.Queue(append(ops, l.standing(next))...)
 }

@@ -14,40 +14,40 @@ type Answer struct {
 	Amount uint64         // what was told to have been delivered, uemc
 }
 
-// Accept takes a receipt into the lane's tree. answer is what came through the stream, nil when the end of it was lost. A receipt that came before is accepted again without effect; one that is ahead of its turn waits for those
-// before it. What carries the node's signature and breaks the rules puts the lane into quarantine; what does not carry it
-// changes nothing.
+// Accept takes a receipt into the lane's tree. answer is what came through the stream, nil when the end of it was lost. A
+// receipt that came before is accepted again without effect; one that is ahead of its turn waits for those before it. What
+// carries the node's signature and breaks the rules puts the lane into quarantine; what does not carry it changes nothing.
+// It is on its way to the disk when Accept returns, and there before anything is vouched for: one that a crash forgets comes
+// again by Resume.
 func (l *Lane) Accept(r receipt.Receipt, answer *Answer) error {
-	wait, err := l.accept(r, answer)
-	if err != nil || wait == nil {
-		return err
-	}
-	return wait()
-}
-
-// accept is Accept up to where there is something to wait for.
-func (l *Lane) accept(r receipt.Receipt, answer *Answer) (wait func() error, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.usable(); err != nil {
-		return nil, err
+		return err
 	}
-	err = l.judge(r, answer)
+	forgotten := l.recall(r.Request)
+	err := l.judge(r, answer)
+	if err != nil && forgotten {
+		delete(l.open, r.Request.Nonce)
+	}
 	switch {
 	case errors.Is(err, errKnown):
-		return nil, nil
+		return nil
 	case errors.Is(err, ErrLedger):
-		return nil, err
+		return err
 	case err != nil && l.signed(r):
-		return nil, l.isolate(err)
+		return l.isolate(err)
 	case err != nil:
-		return nil, err
+		return err
+	}
+	if forgotten {
+		l.found[r.Request.Nonce] = true
 	}
 	call := l.open[r.Request.Nonce]
 	if r.Sequence > l.purse.tree.Count() {
 		call.asided, call.prepaid, call.live = &r, max(call.prepaid, r.Amount), false
 		l.aside[r.Sequence] = r.Request.Nonce
-		return nil, nil
+		return nil
 	}
 	return l.take(r)
 }
@@ -91,11 +91,8 @@ func (l *Lane) judge(r receipt.Receipt, answer *Answer) error {
 	return nil
 }
 
-// compare looks at a receipt whose place in the tree is taken. The one that took it may be on its way to the disk.
+// compare looks at a receipt whose place in the tree is taken.
 func (l *Lane) compare(r receipt.Receipt) error {
-	if err := l.cfg.Store.Batch(); err != nil {
-		return l.judged(err)
-	}
 	have, err := l.cfg.Store.Get(laneKey(kindReceipt, l.id, r.Sequence))
 	if err != nil {
 		return ledgerError(err)
@@ -114,18 +111,18 @@ func (l *Lane) signed(r receipt.Receipt) bool {
 }
 
 // take appends a receipt whose turn it is, and those that waited for it, in one batch.
-func (l *Lane) take(r receipt.Receipt) (wait func() error, err error) {
+func (l *Lane) take(r receipt.Receipt) error {
 	next := l.purse
 	var ops []ledger.Op
 	var done []uint64
 	for {
 		data, err := r.MarshalBinary()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		sequence := next.tree.Count()
 		if err := next.tree.Append(data); err != nil {
-			return nil, err
+			return err
 		}
 		next.sum += r.Amount
 		ops = append(ops,
@@ -138,7 +135,7 @@ func (l *Lane) take(r receipt.Receipt) (wait func() error, err error) {
 		}
 		r = *l.open[nonce].asided
 	}
-	wait = l.stage(next, ops...)
+	l.stage(next, ops...)
 	for _, nonce := range done {
 		if a := l.open[nonce].asided; a != nil {
 			delete(l.aside, a.Sequence)
@@ -146,7 +143,7 @@ func (l *Lane) take(r receipt.Receipt) (wait func() error, err error) {
 		delete(l.open, nonce)
 	}
 	l.settle()
-	return wait, nil
+	return nil
 }
 
 // Receipt returns an accepted receipt by its sequence: with its path it is evidence.

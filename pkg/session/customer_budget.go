@@ -78,7 +78,7 @@ func (l *Lane) settle() {
 }
 
 // begin stages a new call within the budget. It is called with the lane's lock held.
-func (l *Lane) begin(next purse, call *openCall) (wait func() error, err error) {
+func (l *Lane) begin(next purse, call *openCall) (ledger.Write, error) {
 	value, err := call.encode()
 	if err != nil {
 		return nil, err

@@ -7,17 +7,24 @@ import (
 	"github.com/edgematrix/emc/pkg/session/ledger"
 )
 
-// Begin makes the request of a call: it is durable before it is returned, so that its nonce can never be used again.
+// Begin makes the request of a call. Its nonce is never used again, whatever happens: numbers are set aside some hundreds
+// at a time, and that is durable before one of them is used. The call itself is on its way to the disk; one that a crash
+// forgets is found again by Resume.
 func (l *Lane) Begin(app string, digest receipt.Digest, maxPrice uint64) (receipt.Request, error) {
-	request, wait, err := l.next(app, digest, maxPrice)
-	if err != nil {
-		return receipt.Request{}, err
+	request, aside, err := l.next(app, digest, maxPrice)
+	if err != nil || aside == nil {
+		return request, err
 	}
-	return request, wait()
+	if err := aside.Wait(); err != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return receipt.Request{}, l.judged(err)
+	}
+	return request, nil
 }
 
-// next makes the request of a call, on its way to be durable.
-func (l *Lane) next(app string, digest receipt.Digest, maxPrice uint64) (receipt.Request, func() error, error) {
+// next makes the request of a call, and what it has to wait for, if anything.
+func (l *Lane) next(app string, digest receipt.Digest, maxPrice uint64) (receipt.Request, ledger.Write, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.usable(); err != nil {
@@ -30,14 +37,20 @@ func (l *Lane) next(app string, digest receipt.Digest, maxPrice uint64) (receipt
 	if err != nil {
 		return receipt.Request{}, nil, err
 	}
-	wait, err := l.begin(next, &openCall{request: request, live: true})
-	return request, wait, err
+	write, err := l.begin(next, &openCall{request: request, live: true})
+	if err != nil {
+		return receipt.Request{}, nil, err
+	}
+	return request, l.raised.before(request.Nonce, next.ceiling, write), nil
 }
 
 // sign makes a request with the next nonce, and the standing after it, which is not written yet.
 func (l *Lane) sign(app string, digest receipt.Digest, maxPrice uint64) (receipt.Request, purse, error) {
 	next := l.purse
 	next.nextNonce++
+	if next.nextNonce+noncesAside/2 > next.ceiling {
+		next.ceiling = next.nextNonce + noncesAside
+	}
 	request, err := receipt.Request{
 		Lane: l.id, KeyID: l.cfg.KeyID, Nonce: l.purse.nextNonce, Digest: digest, MaxPrice: maxPrice,
 		IssuedMs: uint64(l.cfg.Now().UnixMilli()), App: app,

@@ -23,13 +23,16 @@ type purse struct {
 	sum        uint64 // of accepted receipts, uemc
 	vouched    uint64 // the highest amount that was ever signed, uemc
 	nextNonce  uint64
+	ceiling    uint64 // nonces from it on were never used
+	lost       lost
 	quarantine string // why nothing is asked or paid any more; empty while all is well
 }
 
 func (p purse) encode() []byte {
 	tree, _ := p.tree.MarshalBinary() // it never fails
 	w := new(bin.Writer).Block(tree).U64(p.sum).U64(p.vouched).U64(p.nextNonce)
-	return w.Block([]byte(p.quarantine[:min(len(p.quarantine), maxReason)])).B
+	w.Block([]byte(p.quarantine[:min(len(p.quarantine), maxReason)]))
+	return w.U64(p.ceiling).U64(p.lost.from).U64(p.lost.to).U64(p.lost.count).B
 }
 
 func decodePurse(b []byte) (p purse, err error) {
@@ -40,6 +43,15 @@ func decodePurse(b []byte) (p purse, err error) {
 	if r.Err() == nil {
 		p.tree, err = receipt.UnmarshalFrontier(tree)
 		r.Check(err)
+	}
+	if r.Err() == nil && len(r.B) == 0 { // as it was written when every nonce was durable before it was used
+		p.ceiling = p.nextNonce
+		return p, nil
+	}
+	p.ceiling = r.U64()
+	p.lost = lost{r.U64(), r.U64(), r.U64()}
+	if r.Err() == nil && (p.ceiling < p.nextNonce || p.lost.from > p.lost.to || p.lost.to > p.ceiling) {
+		r.Fail("nonces beyond those that were set aside")
 	}
 	return p, r.End()
 }

@@ -84,7 +84,7 @@ func (l *Lane) contradicts(asked Resume, s State) error {
 	return nil
 }
 
-// void drops the calls that the node did not know when it answered. Calls that began after the question was asked have
+// void drops the calls that the node did not know when it answered, also those that a crash forgot. Calls that began after the question was asked have
 // higher nonces, and are left alone.
 func (l *Lane) void(asked Resume, s State) error {
 	var ops []ledger.Op
@@ -95,10 +95,12 @@ func (l *Lane) void(asked Resume, s State) error {
 			gone = append(gone, nonce)
 		}
 	}
-	if len(gone) == 0 {
+	next := l.purse
+	next.lost = l.stillLost(s.Running)
+	if len(gone) == 0 && next.lost == l.purse.lost {
 		return nil
 	}
-	if err := l.write(l.purse, ops...); err != nil {
+	if err := l.write(next, ops...); err != nil {
 		return err
 	}
 	for _, nonce := range gone {

@@ -107,6 +107,7 @@ type tray struct {
 	running map[uint64]*NodeCall
 	sent    uint64     // delivered in this life of the node, uemc
 	kept    uint64     // of it, what is durable
+	staged  staged     // the newest write that nobody waits for
 	queue   []*waiting // the longest first
 	until   time.Time  // of the session, as last seen, less the margin
 	broken  error
@@ -145,40 +146,30 @@ func (t *tray) fits(more uint64) bool {
 	return used <= limit && more <= limit-used
 }
 
+// staged is a write with what was sent by then.
+type staged struct {
+	ledger.Write
+	sent uint64
+}
+
 // write makes a new standing and other records durable, with how far the running calls are. It is called with the lock held.
 func (t *tray) write(next till, ops ...ledger.Op) error {
-	durable, err := t.enqueue(next, ops...)
+	w, err := t.stage(next, ops...)
 	if err != nil {
 		return err
 	}
-	sent := t.sent
-	return t.judged(sent, durable())
+	return t.judged(w.sent, w.Wait())
 }
 
-// stage makes a new standing true, and on its way to be durable; whoever lets anything out that comes of it waits first,
-// without the lock, so that several calls of a lane share a write. What others write later comes after it. It is called
+// stage makes a new standing true, and puts it on its way to the disk. What others write later comes after it. It is called
 // with the lock held.
-func (t *tray) stage(next till, ops ...ledger.Op) (wait func() error, err error) {
-	durable, err := t.enqueue(next, ops...)
-	if err != nil {
-		return nil, err
-	}
-	sent := t.sent
-	return func() error {
-		err := durable()
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		return t.judged(sent, err)
-	}, nil
-}
-
-func (t *tray) enqueue(next till, ops ...ledger.Op) (durable func() error, err error) {
-	if t.broken != nil {
-		return nil, t.broken
+func (t *tray) stage(next till, ops ...ledger.Op) (staged, error) {
+	if err := t.usable(); err != nil {
+		return staged{}, err
 	}
 	value, err := next.encode()
 	if err != nil {
-		return nil, err
+		return staged{}, err
 	}
 	ops = append(ops, ledger.Op{Key: laneKey(kindTill, t.id), Value: value})
 	for nonce, c := range t.running {
@@ -187,14 +178,31 @@ func (t *tray) enqueue(next till, ops ...ledger.Op) (durable func() error, err e
 		}
 		value, err := c.encode()
 		if err != nil {
-			return nil, err
+			return staged{}, err
 		}
 		// In front: an op that ends the call overrules it.
 		ops = append([]ledger.Op{{Key: laneKey(kindRunning, t.id, nonce), Value: value}}, ops...)
 		c.written = c.delivered
 	}
 	t.till = next
-	return t.node.cfg.Store.Queue(ops...), nil
+	t.staged = staged{t.node.cfg.Store.Queue(ops...), t.sent}
+	return t.staged, nil
+}
+
+// usable is called with the lock held.
+func (t *tray) usable() error {
+	if t.broken == nil {
+		t.broken = ledgerError(t.node.cfg.Store.Err())
+	}
+	return t.broken
+}
+
+// unwritten is what was delivered and is not durable, uemc. It is called with the lock held.
+func (t *tray) unwritten() uint64 {
+	if t.staged.Write != nil && t.kept < t.staged.sent && t.staged.Durable() {
+		t.kept = t.staged.sent
+	}
+	return t.sent - t.kept
 }
 
 // judged notes that what was sent by then is durable, or ends the lane when the ledger failed: what is in memory is not

@@ -9,7 +9,9 @@ import (
 	"github.com/edgematrix/emc/pkg/session/ledger"
 )
 
-// Admit takes a request, or says why not. Its nonce is durable when Admit returns: a request is served once.
+// Admit takes a request, or says why not. A request is served once; its nonce is on its way to the disk when Admit returns.
+// A node that is killed before it is there has forgotten the call, and loses what it delivered, which is never more than
+// Unwritten.
 func (n *Node) Admit(ctx context.Context, r receipt.Request) (*NodeCall, error) {
 	if r.App == ResumeApp {
 		return nil, wrap(ErrPrice, "%s is no app", ResumeApp)
@@ -33,41 +35,35 @@ func (n *Node) Admit(ctx context.Context, r receipt.Request) (*NodeCall, error) 
 	if err := n.backed(ctx, r.Lane); err != nil {
 		return nil, err
 	}
-	call, wait, err := n.tray(r.Lane).admit(r, info, now)
-	if err != nil {
-		return nil, err
-	}
-	if err := wait(); err != nil {
-		return nil, err
-	}
-	return call, nil
+	return n.tray(r.Lane).admit(r, info, now)
 }
 
-// admit begins a call, on its way to be durable.
-func (t *tray) admit(r receipt.Request, info Info, now time.Time) (*NodeCall, func() error, error) {
+// admit begins a call.
+func (t *tray) admit(r receipt.Request, info Info, now time.Time) (*NodeCall, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if err := t.usable(); err != nil {
+		return nil, err
+	}
 	switch {
-	case t.broken != nil:
-		return nil, nil, t.broken
 	case t.till.nonces.seen(r.Nonce):
-		return nil, nil, wrap(ErrNonce, "nonce %d; Resume tells what became of it", r.Nonce)
+		return nil, wrap(ErrNonce, "nonce %d; Resume tells what became of it", r.Nonce)
 	case len(t.running) >= t.node.cfg.MaxRunning:
-		return nil, nil, wrap(ErrBusy, "%d calls of this lane run; try again when one has ended", len(t.running))
+		return nil, wrap(ErrBusy, "%d calls of this lane run; try again when one has ended", len(t.running))
 	case !t.fits(0):
-		return nil, nil, wrap(ErrCredit, "the lane owes %d uemc; send a voucher first", t.till.issued+t.delivered()-t.till.best.Amount)
+		return nil, wrap(ErrCredit, "the lane owes %d uemc; send a voucher first", t.till.issued+t.delivered()-t.till.best.Amount)
 	}
 	call := &NodeCall{tray: t, runningCall: runningCall{request: r, startedMs: uint64(now.UnixMilli())}, gone: make(chan struct{})}
 	value, err := call.encode()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	next := t.till
 	next.nonces.use(r.Nonce)
 	t.running[r.Nonce] = call
 	t.until = info.ExpiresAt.Add(-t.node.cfg.Margin)
-	wait, err := t.stage(next, ledger.Op{Key: laneKey(kindRunning, t.id, r.Nonce), Value: value})
-	return call, wait, err
+	_, err = t.stage(next, ledger.Op{Key: laneKey(kindRunning, t.id, r.Nonce), Value: value})
+	return call, err
 }
 
 // verify checks whose request it is, and that it is for this node and one of the session's routers.

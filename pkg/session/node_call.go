@@ -58,7 +58,7 @@ func (c *NodeCall) tryDeliver(units, amount uint64, me *waiting) error {
 		return wrap(ErrCredit, "for %d uemc", amount)
 	}
 	// What was sent before is written first, so that a kill costs at most Unwritten, or one piece if that is more.
-	if unwritten := t.sent - t.kept; unwritten > 0 && unwritten+amount > t.node.cfg.Unwritten {
+	if unwritten := t.unwritten(); unwritten > 0 && unwritten+amount > t.node.cfg.Unwritten {
 		if err := t.write(t.till); err != nil {
 			return err
 		}
@@ -66,6 +66,12 @@ func (c *NodeCall) tryDeliver(units, amount uint64, me *waiting) error {
 	c.delivered += amount
 	c.units += units
 	t.sent += amount
+	// Half of it goes to the disk before the rest is used up, so that nobody waits.
+	if ahead := t.sent - max(t.kept, t.staged.sent); ahead > 0 && 2*ahead >= t.node.cfg.Unwritten {
+		if _, err := t.stage(t.till); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -117,15 +123,19 @@ func (c *NodeCall) Finish(status receipt.Status, response receipt.ResponseHash) 
 	if err != nil {
 		return receipt.Receipt{}, salt, err
 	}
-	var wait func() error
+	var w staged
 	r, err := c.locked(func() (receipt.Receipt, error) {
 		return c.finish(status, response.Digest(salt), func(next till, ops ...ledger.Op) (err error) {
-			wait, err = c.tray.stage(next, ops...)
+			w, err = c.tray.stage(next, ops...)
 			return err
 		})
 	})
 	if err == nil {
-		err = wait()
+		// Without the lock, so that several calls of a lane share a write.
+		err = w.Wait()
+		c.tray.mu.Lock()
+		defer c.tray.mu.Unlock()
+		err = c.tray.judged(w.sent, err)
 	}
 	return r, salt, err
 }

@@ -99,9 +99,6 @@ func (t *tray) rootAt(count uint64) (receipt.Digest, error) {
 	case t.till.tree.Count():
 		return t.till.tree.Root(), nil
 	}
-	if err := t.node.cfg.Store.Batch(); err != nil { // the receipt may be on its way to the disk
-		return receipt.Digest{}, ledgerError(err)
-	}
 	data, err := t.node.cfg.Store.Get(laneKey(kindSigned, t.id, count-1))
 	if err != nil {
 		return receipt.Digest{}, ledgerError(err)

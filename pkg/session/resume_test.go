@@ -16,7 +16,7 @@ func TestResumeHandsOverLostReceipts(t *testing.T) {
 		s.finished(s.admitted(10), 1) // no receipt arrives
 	}
 	s.reopen()
-	require.Equal(t, 4, s.lane.Standing().Orphans)
+	require.Equal(t, 4, s.lane.Standing().Open)
 	state := s.resume()
 	require.Len(t, state.Receipts, 4)
 	st := s.lane.Standing()
@@ -95,6 +95,8 @@ func TestKilledNodeAsksForWhatTheCustomerSaw(t *testing.T) {
 			nonce := c.Request().Nonce
 			s.lane.Heard(nonce, row.heard)
 			s.lane.Orphaned(nonce)
+			s.nodeStore.Crash()
+			s.nodeStore.Restart()
 			var err error
 			s.node, err = session.NewNode(s.nodeConfig())
 			require.NoError(t, err)

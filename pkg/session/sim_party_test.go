@@ -21,6 +21,7 @@ type party struct {
 
 func (w *world) newParty(name string) party {
 	p := party{world: w, name: name, store: ledger.NewMemory()}
+	p.store.Keep(func(queued int) int { return w.rng.Intn(queued + 1) })
 	if w.forgetful {
 		p.store.Forgetful()
 	}

@@ -2,7 +2,6 @@ package session_test
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -14,45 +13,46 @@ import (
 	"github.com/edgematrix/emc/pkg/session/ledger"
 )
 
-// slowDisk is a store whose writes queue up while it is shut, and are then done in their order, or fail.
+// slowDisk is a store on which nothing becomes durable while it is shut.
 type slowDisk struct {
 	*ledger.Memory
-	mu     sync.Mutex
-	shut   bool
-	queued []func()
-	came   chan struct{}
+	mu   sync.Mutex
+	gate chan struct{} // closed while it is open
+	came chan struct{} // somebody waits
 }
 
 func newSlowDisk() *slowDisk {
-	return &slowDisk{Memory: ledger.NewMemory(), came: make(chan struct{}, 100)}
+	d := &slowDisk{Memory: ledger.NewMemory(), gate: make(chan struct{}), came: make(chan struct{}, 100)}
+	close(d.gate)
+	return d
 }
 
-func (d *slowDisk) Batch(ops ...ledger.Op) error { return d.Queue(ops...)() }
+// slowWrite is one of a slowDisk.
+type slowWrite struct {
+	ledger.Write
+	disk *slowDisk
+}
 
-func (d *slowDisk) Queue(ops ...ledger.Op) (wait func() error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.shut {
-		return d.Memory.Queue(ops...)
+func (w slowWrite) Wait() error {
+	w.disk.mu.Lock()
+	gate := w.disk.gate
+	w.disk.mu.Unlock()
+	select {
+	case <-gate:
+	default:
+		w.disk.came <- struct{}{}
+		<-gate
 	}
-	done := make(chan error, 1)
-	d.queued = append(d.queued, func() { done <- d.Memory.Batch(ops...) })
-	d.came <- struct{}{}
-	return func() error { return <-done }
+	return w.Write.Wait()
 }
 
-func (d *slowDisk) shutDown() { d.mu.Lock(); defer d.mu.Unlock(); d.shut = true }
+func (d *slowDisk) Queue(ops ...ledger.Op) ledger.Write { return slowWrite{d.Memory.Queue(ops...), d} }
+func (d *slowDisk) Batch(ops ...ledger.Op) error        { return d.Queue(ops...).Wait() }
 
-// open does what waits.
-func (d *slowDisk) open() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.shut = false
-	for _, do := range d.queued {
-		do()
-	}
-	d.queued = nil
-}
+func (d *slowDisk) shutDown() { d.mu.Lock(); defer d.mu.Unlock(); d.gate = make(chan struct{}) }
+
+// open lets all go on that wait.
+func (d *slowDisk) open() { d.mu.Lock(); defer d.mu.Unlock(); close(d.gate) }
 
 // wait until so many writes are queued.
 func (d *slowDisk) wait(t *testing.T, n int) {
@@ -73,6 +73,7 @@ func slow(t *testing.T) (s *scene, customer, node *slowDisk) {
 	c, n := s.customerConfig(), s.nodeConfig()
 	c.Store, n.Store = customer, node
 	n.Credit = 1000
+	c.MaxOpen = 1000
 	var err error
 	s.customer, err = session.NewCustomer(c)
 	require.NoError(t, err)
@@ -102,47 +103,65 @@ func together(t *testing.T, d *slowDisk, n int, do func(i int) error) (done func
 	}
 }
 
-// Calls of a lane share a write at every step, and none is told before it is durable.
+// A call waits for the disk once, where its receipt is told: calls of a lane that end together share that write. Before
+// that, what could be lost is found again, or is within the bounds.
 func TestCallsOfALaneShareAWrite(t *testing.T) {
 	const n = 5
 	s, customer, node := slow(t)
 	requests, calls, receipts := make([]receipt.Request, n), make([]*session.NodeCall, n), make([]receipt.Receipt, n)
-	for _, step := range []struct {
-		disk *slowDisk
-		do   func(i int) error
-	}{
-		{customer, func(i int) (err error) { requests[i], err = s.lane.Begin("echo", receipt.Digest{}, 10); return err }},
-		{node, func(i int) (err error) { calls[i], err = s.node.Admit(s.ctx, requests[i]); return err }},
-		{node, func(i int) (err error) {
-			if err := calls[i].TryDeliver(1, 1); err != nil {
-				return err
-			}
-			receipts[i], _, err = calls[i].Finish(receipt.StatusComplete, receipt.NewResponseHash())
-			return err
-		}},
-	} {
-		for _, err := range together(t, step.disk, n, step.do)() {
-			require.NoError(t, err)
-		}
+	begin := func(i int) (err error) { requests[i], err = s.lane.Begin("echo", receipt.Digest{}, 10); return err }
+	for _, err := range together(t, customer, n, begin)() {
+		require.NoError(t, err, "the first ones set nonces aside")
 	}
-	// In their order: a receipt that is ahead of its turn waits in memory, without a write.
+	customer.shutDown()
+	node.shutDown()
+	for i := range n {
+		require.NoError(t, begin(i))
+		var err error
+		calls[i], err = s.node.Admit(s.ctx, requests[i])
+		require.NoError(t, err)
+		require.NoError(t, calls[i].TryDeliver(1, 1))
+	}
+	node.open()
+	for _, err := range together(t, node, n, func(i int) (err error) {
+		receipts[i], _, err = calls[i].Finish(receipt.StatusComplete, receipt.NewResponseHash())
+		return err
+	})() {
+		require.NoError(t, err)
+	}
 	ordered := make([]receipt.Receipt, n)
 	for _, r := range receipts {
 		ordered[r.Sequence] = r
 	}
-	customer.shutDown()
-	ends := make(chan error, n)
 	for _, r := range ordered {
-		go func() { ends <- s.lane.Accept(r, nil) }()
-		customer.wait(t, 1)
+		require.NoError(t, s.lane.Accept(r, nil))
 	}
-	require.Empty(t, ends)
 	customer.open()
-	for range n {
-		require.NoError(t, <-ends)
-	}
 	require.Equal(t, uint64(n), s.lane.Standing().Count)
 	require.Equal(t, uint64(n), s.pay().Amount)
+}
+
+// Where nonces run out before the next ones are durably set aside, a call waits.
+func TestNoncesAreSetAsideBeforeTheyAreUsed(t *testing.T) {
+	s, customer, _ := slow(t)
+	s.begin(0)
+	customer.shutDown()
+	begun := 0
+	for ; begun < 900; begun++ {
+		done := make(chan error, 1)
+		go func() { _, err := s.lane.Begin("echo", receipt.Digest{}, 0); done <- err }()
+		select {
+		case err := <-done:
+			require.NoError(t, err)
+			continue
+		case <-customer.came:
+		}
+		customer.open()
+		require.NoError(t, <-done)
+		break
+	}
+	require.Less(t, begun, 900)
+	require.Greater(t, begun, 100)
 }
 
 // A voucher is over receipts that are durable, or a customer that crashes would have signed for a tree that it does not know.
@@ -152,10 +171,9 @@ func TestVoucherWaitsForTheReceiptsItIsOver(t *testing.T) {
 	require.NoError(t, s.lane.Prepay(r.Request.Nonce, 10))
 	s.pay() // the amount stays the same; what changes is the tree
 	customer.shutDown()
-	ends := make(chan error, 2)
-	go func() { ends <- s.lane.Accept(r, nil) }()
-	customer.wait(t, 1)
+	require.NoError(t, s.lane.Accept(r, nil))
 	vouchers := make(chan receipt.Voucher, 1)
+	ends := make(chan error, 1)
 	go func() {
 		v, err := s.lane.Voucher(context.Background())
 		vouchers <- v
@@ -164,7 +182,7 @@ func TestVoucherWaitsForTheReceiptsItIsOver(t *testing.T) {
 	customer.wait(t, 1)
 	require.Empty(t, vouchers)
 	customer.open()
-	require.NoError(t, errors.Join(<-ends, <-ends))
+	require.NoError(t, <-ends)
 	require.Equal(t, uint64(1), (<-vouchers).Count)
 }
 
@@ -173,57 +191,55 @@ func TestReceiptTwiceBeforeItIsDurable(t *testing.T) {
 	s, customer, _ := slow(t)
 	r := s.finished(s.admitted(10), 1)
 	customer.shutDown()
-	ends := make(chan error, 2)
-	for range 2 {
-		go func() { ends <- s.lane.Accept(r, nil) }()
-		customer.wait(t, 1)
-	}
+	require.NoError(t, s.lane.Accept(r, nil))
+	require.NoError(t, s.lane.Accept(r, nil))
 	customer.open()
-	require.NoError(t, errors.Join(<-ends, <-ends))
 	require.Empty(t, s.lane.Standing().Why)
 }
 
-// What was delivered while a receipt is on its way to the disk is not durable with it.
-func TestUnwrittenCountsWhatAStagedWriteLeaves(t *testing.T) {
+// What was delivered while nothing got to the disk is at most Unwritten, also of calls whose admission did not get there.
+func TestUnwrittenBoundsWhatIsNotDurable(t *testing.T) {
 	s, _, node := slow(t)
-	a, b := s.admitted(100), s.admitted(100)
-	require.NoError(t, a.TryDeliver(1, 10))
+	requests := []receipt.Request{s.begin(100), s.begin(100)}
 	node.shutDown()
-	ends := make(chan error, 2)
-	go func() { _, _, err := a.Finish(receipt.StatusComplete, receipt.NewResponseHash()); ends <- err }()
-	node.wait(t, 1)
-	require.NoError(t, b.TryDeliver(1, unwritten-10), "this much may be lost")
-	go func() { ends <- b.TryDeliver(1, 1) }()
+	var calls []*session.NodeCall
+	for _, r := range requests {
+		c, err := s.node.Admit(s.ctx, r)
+		require.NoError(t, err)
+		calls = append(calls, c)
+	}
+	require.NoError(t, calls[0].TryDeliver(1, 10))
+	require.NoError(t, calls[1].TryDeliver(1, unwritten-10), "this much may be lost")
+	ends := make(chan error, 1)
+	go func() { ends <- calls[1].TryDeliver(1, 1) }()
 	node.wait(t, 1) // it is written down first
+	require.Empty(t, ends)
 	node.open()
-	require.NoError(t, errors.Join(<-ends, <-ends))
+	require.NoError(t, <-ends)
 }
 
 // A disk that fails ends the lane for everybody who waits, and for all that come.
 func TestFailedWriteEndsTheLane(t *testing.T) {
 	s, customer, node := slow(t)
-	request := s.begin(10)
-	for name, row := range map[string]struct {
-		disk *slowDisk
-		do   func(int) error
-	}{
-		"customer": {customer, func(int) error { _, err := s.lane.Begin("echo", receipt.Digest{}, 10); return err }},
-		"node": {node, func(i int) error {
-			r := request
-			r.Nonce += uint64(i)
-			r, err := r.Sign(chainID, sessionKey)
-			if err != nil {
-				return err
-			}
-			_, err = s.node.Admit(s.ctx, r)
-			return err
-		}},
-	} {
-		done := together(t, row.disk, 3, row.do)
-		row.disk.Crash()
-		for _, err := range done() {
-			require.ErrorIs(t, err, session.ErrLedger, name)
-		}
-		require.ErrorIs(t, row.do(10), session.ErrLedger, name)
+	var calls []*session.NodeCall
+	for range 3 {
+		calls = append(calls, s.admitted(10))
 	}
+	finish := func(i int) error {
+		_, _, err := calls[i].Finish(receipt.StatusComplete, receipt.NewResponseHash())
+		return err
+	}
+	done := together(t, node, 3, finish)
+	node.Crash()
+	for _, err := range done() {
+		require.ErrorIs(t, err, session.ErrLedger)
+	}
+	_, err := s.node.Admit(s.ctx, s.begin(10))
+	require.ErrorIs(t, err, session.ErrLedger)
+
+	customer.Crash()
+	_, err = s.lane.Begin("echo", receipt.Digest{}, 10)
+	require.ErrorIs(t, err, session.ErrLedger, "also where nothing waits")
+	_, err = s.lane.Voucher(s.ctx)
+	require.ErrorIs(t, err, session.ErrLedger)
 }

@@ -1,7 +1,9 @@
 package apikey_test
 
 import (
+	"bytes"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -129,16 +131,16 @@ func TestKillsOfFile(t *testing.T) {
 	}
 	for i := 0; i < 10; i++ {
 		atLeast := charged.Load() - 8*amount // of calls whose charge is counted here and not yet settled
-		copied := filepath.Join(dir, "copy.db")
-		b := snapshot(t, path)
-		require.NoError(t, os.WriteFile(copied, b, 0o600))
+		copied := filepath.Join(t.TempDir(), "keys.db")
+		for name, b := range snapshot(t, path) {
+			require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(copied), name), b, 0o600))
+		}
 		again := openFile(t, copied, c)
 		got, err := again.Get(k.ID)
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, int64(got.Spent), atLeast)
 		require.LessOrEqual(t, got.Spent, uint64(limit))
 		require.NoError(t, again.Close())
-		require.NoError(t, os.Remove(copied))
 	}
 	wg.Wait()
 	got, err := s.Get(k.ID)
@@ -149,15 +151,23 @@ func TestKillsOfFile(t *testing.T) {
 	require.Zero(t, got.Reserved)
 }
 
-// snapshot copies a file in use until two readings are the same: a page that is just written is no kill's state.
-func snapshot(t *testing.T, path string) []byte {
+// snapshot copies a ledger in use until two readings are the same: a page that is just written is no kill's state.
+func snapshot(t *testing.T, path string) map[string][]byte {
 	t.Helper()
+	read := func() map[string][]byte {
+		names, err := filepath.Glob(path + "*")
+		require.NoError(t, err)
+		out := map[string][]byte{}
+		for _, name := range names {
+			if b, err := os.ReadFile(name); err == nil { // a journal may be gone meanwhile
+				out[filepath.Base(name)] = b
+			}
+		}
+		return out
+	}
 	for {
-		a, err := os.ReadFile(path)
-		require.NoError(t, err)
-		b, err := os.ReadFile(path)
-		require.NoError(t, err)
-		if string(a) == string(b) {
+		a, b := read(), read()
+		if maps.EqualFunc(a, b, bytes.Equal) {
 			return a
 		}
 	}

@@ -68,7 +68,7 @@ type Daemon struct {
 	log     *slog.Logger
 	address receipt.Address
 
-	sequencer, customers *ledger.Bolt
+	sequencer, customers *ledger.File
 	keys                 *apikey.Store
 	custody              *custody.Custody
 	cosigner             *session.Sequencer
@@ -97,6 +97,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer unlock()
+	tuneMemory()
 	d := &Daemon{opts: o, log: o.Logger}
 	if d.address, err = receipt.ParseAddress(o.Identity.Address()); err != nil {
 		return err
@@ -272,7 +273,7 @@ func (d *Daemon) close() error {
 	if d.custody != nil {
 		errs = append(errs, d.custody.Close())
 	}
-	for _, l := range []*ledger.Bolt{d.customers, d.sequencer} {
+	for _, l := range []*ledger.File{d.customers, d.sequencer} {
 		if l != nil {
 			errs = append(errs, l.Close())
 		}

@@ -83,6 +83,14 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Buffered is how many bytes can be read without waiting.
+func (b *body) Buffered() int {
+	if b.err != nil {
+		return 0
+	}
+	return b.reader.Buffered()
+}
+
 // finish tells how the stream ended. The receipt says whether it did: a stream that broke has an io.EOF in it, too.
 func (b *body) finish(err error) error {
 	kind, out := selection.OK, err

@@ -32,18 +32,46 @@ func (l *life) Get(key []byte) ([]byte, error) {
 	return l.Memory.Get(key)
 }
 
-func (l *life) Batch(ops ...ledger.Op) error {
+func (l *life) Batch(ops ...ledger.Op) error { return l.Queue(ops...).Wait() }
+
+// Queue has a store whose process ends between a write and what waits for it, too.
+func (l *life) Queue(ops ...ledger.Op) ledger.Write {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.dead {
+		return lifeWrite{nil, l}
+	}
+	return lifeWrite{l.Memory.Queue(ops...), l}
+}
+
+func (l *life) Err() error {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if l.dead {
 		return ledger.ErrCrashed
 	}
-	return l.Memory.Batch(ops...)
+	return l.Memory.Err()
 }
 
-func (l *life) Queue(ops ...ledger.Op) (wait func() error) {
-	err := l.Batch(ops...)
-	return func() error { return err }
+// lifeWrite is a write of a life.
+type lifeWrite struct {
+	ledger.Write
+	*life
+}
+
+func (w lifeWrite) Wait() error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.dead {
+		return ledger.ErrCrashed
+	}
+	return w.Write.Wait()
+}
+
+func (w lifeWrite) Durable() bool {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return !w.dead && w.Write.Durable()
 }
 
 func (l *life) Iterate(prefix []byte, fn func(key, value []byte) error) error {
@@ -69,6 +97,9 @@ func (s *scene) ledger(name string) ledger.Store {
 	}
 	if s.disks[name] == nil {
 		s.disks[name] = ledger.NewMemory()
+	} else { // another process: what nobody waited for may be lost
+		s.disks[name].Crash()
+		s.disks[name].Restart()
 	}
 	return &life{Memory: s.disks[name]}
 }

@@ -126,21 +126,22 @@ func (t *transfer) head() {
 	t.visit.WriteHeader(t.answer.Status)
 }
 
-// each hands on every piece as it comes, and flushes. Who reads slowly pays slowly: nothing is read ahead of him.
+// each hands on every piece as it comes, and flushes where it would have to wait for more. Who reads slowly pays slowly:
+// nothing is read ahead of him.
 func (t *transfer) each(write func([]byte) (int, error)) error {
-	if err := t.visit.flush(); err != nil {
-		return errors.Join(errGone, err)
-	}
+	here, _ := t.answer.Body.(interface{ Buffered() int })
 	buf := make([]byte, piece)
-	for {
-		n, err := t.answer.Body.Read(buf)
-		if n > 0 {
-			_, failed := write(buf[:n])
-			if failed == nil {
-				failed = t.visit.flush()
+	for flushed := false; ; {
+		if !flushed && (here == nil || here.Buffered() == 0) {
+			if err := t.visit.flush(); err != nil {
+				return errors.Join(errGone, err)
 			}
-			if failed != nil {
-				return errors.Join(errGone, failed)
+		}
+		n, err := t.answer.Body.Read(buf)
+		flushed = n == 0
+		if n > 0 {
+			if _, err := write(buf[:n]); err != nil {
+				return errors.Join(errGone, err)
 			}
 		}
 		if errors.Is(err, io.EOF) {

@@ -16,23 +16,15 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/edgematrix/emc/pkg/httpcall"
 	"github.com/edgematrix/emc/pkg/identity"
-	"github.com/edgematrix/emc/pkg/mesh"
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
 	"github.com/edgematrix/emc/pkg/session/call"
 	"github.com/edgematrix/emc/pkg/session/ledger"
 	"github.com/edgematrix/emc/pkg/session/model"
 	"github.com/edgematrix/emc/pkg/transfer"
-	"github.com/edgematrix/emc/router/apikey"
-	"github.com/edgematrix/emc/router/custody"
-	"github.com/edgematrix/emc/router/dispatch"
-	"github.com/edgematrix/emc/router/gateway"
-	"github.com/edgematrix/emc/router/registry"
 )
 
 // The paced app: an answer of so many tokens, one each.
@@ -42,10 +34,12 @@ const (
 	pacedEvent  = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}]}\n\n"
 )
 
-// path is a gateway, a node that it calls, and the node's app without them: the same handler, asked directly.
+// path is a router in a process of its own, a node that it calls, and the node's app without them: the same handler, asked
+// directly.
 type path struct {
 	routed, direct string // URLs
 	key            string // API key
+	router         *routerChild
 	close          []func() error
 }
 
@@ -114,17 +108,6 @@ func pacedHandler(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// oneNode is a registry of one node.
-type oneNode struct{ key receipt.PublicKey }
-
-func (n oneNode) Node(receipt.Address) (registry.Node, bool) {
-	return registry.Node{Key: n.key, Registered: true}, true
-}
-
-func (n oneNode) App(string) (registry.App, bool) {
-	return registry.App{Owner: "emc", Unit: "token", OpenAI: true}, true
-}
-
 // newPath opens all parties, with their ledgers in a folder: what binds them is durable, as in production.
 func newPath(ctx context.Context, dir string) (p *path, err error) {
 	p = &path{}
@@ -133,93 +116,31 @@ func newPath(ctx context.Context, dir string) (p *path, err error) {
 			err = errors.Join(err, p.end())
 		}
 	}()
-	node, router := identity.New(), identity.New()
+	node := identity.New()
 	nodeKey, err := node.ReceiptKey()
 	if err != nil {
 		return p, err
 	}
-	routerKey, err := router.ReceiptKey()
-	if err != nil {
-		return p, err
-	}
 	chain := model.New(benchChain, time.Hour, time.Minute, time.Now)
-	chain.SetCover(routerKey.Public().Address(), nodeKey.Public().Address(), 1<<40)
-	cached := session.NewCached(chain, time.Now, time.Second, 100)
-	nodeHost, err := p.node(ctx, dir, node, nodeKey, cached)
+	nodeHost, err := p.node(ctx, dir, node, nodeKey, session.NewCached(chain, time.Now, time.Second, 100))
 	if err != nil {
 		return p, err
 	}
-	routerHost, err := p.host(ctx, router)
+	if p.router, err = startRouter(ctx, dir, nodeKey.Public()); err != nil {
+		return p, err
+	}
+	p.close = append(p.close, p.router.end)
+	there, err := p.router.parse()
 	if err != nil {
 		return p, err
 	}
-	if err := nodeHost.Connect(ctx, peer.AddrInfo{ID: routerHost.ID(), Addrs: routerHost.Addrs()}); err != nil {
+	chain.SetCover(there.router.Address(), nodeKey.Public().Address(), benchDeposit)
+	chain.Open(benchSession, there.session, benchDeposit, benchSeconds, session.Router{Key: there.router, Allotment: benchDeposit})
+	if err := nodeHost.Connect(ctx, there.at); err != nil {
 		return p, err
 	}
-	customers, err := p.ledger(dir, "customers.db")
-	if err != nil {
-		return p, err
-	}
-	keys, err := custody.Open(custody.Config{
-		ChainID: benchChain, Router: routerKey.Public().Address(), Chain: cached, Store: customers, Keys: filepath.Join(dir, "sessions.db"), Now: time.Now,
-	})
-	if err != nil {
-		return p, err
-	}
-	p.close = append(p.close, keys.Close)
-	cosigned, err := p.ledger(dir, "sequencer.db")
-	if err != nil {
-		return p, err
-	}
-	sequencer, err := session.NewSequencer(session.SequencerConfig{
-		ChainID: benchChain, Key: routerKey, Public: routerKey.Public(), Chain: cached, Store: cosigned, Now: time.Now, Margin: time.Minute,
-	})
-	if err != nil {
-		return p, err
-	}
-	cfg := dispatch.Default()
-	cfg.Router, cfg.Cosigner, cfg.Sessions, cfg.Nodes, cfg.Host, cfg.Logger = routerKey.Public().Address(), sequencer, keys, oneNode{nodeKey.Public()}, routerHost, slog.New(slog.DiscardHandler)
-	backend, err := dispatch.New(cfg)
-	if err != nil {
-		return p, err
-	}
-	announce := func() {
-		backend.Heard(mesh.Status{Node: nodeKey.Public().Address(), Accepting: true, Credit: 1_000_000, Apps: []mesh.App{{ID: "paced", UnitPrice: 1, Capacity: 256, Ready: true}}})
-	}
-	announce()
-	go func() {
-		tick := time.NewTicker(mesh.Interval)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				announce()
-			}
-		}
-	}()
-	go func() { _ = backend.Run(ctx) }()
-	id, err := openPaced(ctx, chain, keys, routerKey.Public())
-	if err != nil {
-		return p, err
-	}
-	return p, p.serve(ctx, dir, backend, id)
-}
-
-// openPaced opens a session whose key is in custody.
-func openPaced(ctx context.Context, chain *model.Chain, keys *custody.Custody, router receipt.PublicKey) (receipt.SessionID, error) {
-	public, claim, err := keys.NewKey()
-	if err != nil {
-		return receipt.SessionID{}, err
-	}
-	key, err := receipt.ParsePublicKey(public)
-	if err != nil {
-		return receipt.SessionID{}, err
-	}
-	id := receipt.NewSessionID([]byte("bench"), 1)
-	chain.Open(id, key, 1<<40, 24*time.Hour, session.Router{Key: router, Allotment: 1 << 40})
-	return id, keys.Claim(ctx, public, claim, id)
+	p.routed, p.key = p.router.said.URL, p.router.said.APIKey
+	return p, p.serve(ctx)
 }
 
 // node answers calls with the paced app.
@@ -245,57 +166,36 @@ func (p *path) node(ctx context.Context, dir string, id identity.Identity, key *
 	return h, nil
 }
 
-// serve opens the gateway, and the app itself beside it.
-func (p *path) serve(ctx context.Context, dir string, backend gateway.Backend, id receipt.SessionID) error {
-	store, err := ledger.Open(filepath.Join(dir, "apikeys.db"))
+// serve opens the app beside the node.
+func (p *path) serve(ctx context.Context) error {
+	direct, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	keys, err := apikey.New(apikey.Config{Ledger: store, MaxPerSession: 10, Now: time.Now, Rand: rand.Reader})
-	if err != nil {
-		return errors.Join(err, store.Close())
-	}
-	p.close = append(p.close, keys.Close)
-	if _, p.key, err = keys.Create(apikey.Key{Session: id.String(), Name: "bench"}); err != nil {
-		return err
-	}
-	cfg := gateway.DefaultConfig()
-	cfg.MaxCallsPerKey, cfg.CacheBytes = 1024, 0
-	g, err := gateway.New(cfg, gateway.Parts{
-		Backend: backend, Keys: keys, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(), Now: time.Now, Rand: rand.Reader,
-	})
-	if err != nil {
-		return err
-	}
-	routed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	direct, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return errors.Join(err, routed.Close())
-	}
-	go func() { _ = g.Serve(ctx, routed) }()
 	app := &http.Server{Handler: http.HandlerFunc(pacedHandler), ReadHeaderTimeout: time.Minute}
 	go func() { _ = app.Serve(direct) }()
 	p.close = append(p.close, app.Close)
-	p.routed, p.direct = "http://"+routed.Addr().String(), "http://"+direct.Addr().String()
+	p.direct = "http://" + direct.Addr().String()
 	return nil
 }
 
 func (p *path) host(ctx context.Context, id identity.Identity) (host.Host, error) {
-	key, err := id.HostKey()
-	if err != nil {
-		return nil, err
-	}
-	h, err := transfer.NewHost(ctx, key, []string{"/ip4/127.0.0.1/tcp/0"})
+	h, err := benchHost(ctx, id)
 	if err == nil {
 		p.close = append(p.close, h.Close)
 	}
 	return h, err
 }
 
-func (p *path) ledger(dir, name string) (*ledger.Bolt, error) {
+func benchHost(ctx context.Context, id identity.Identity) (host.Host, error) {
+	key, err := id.HostKey()
+	if err != nil {
+		return nil, err
+	}
+	return transfer.NewHost(ctx, key, []string{"/ip4/127.0.0.1/tcp/0"})
+}
+
+func (p *path) ledger(dir, name string) (*ledger.File, error) {
 	store, err := ledger.Open(filepath.Join(dir, name))
 	if err == nil {
 		p.close = append(p.close, store.Close)

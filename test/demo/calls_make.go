@@ -38,7 +38,7 @@ const (
 type caller struct {
 	*market
 	host     host.Host
-	store    *ledger.Bolt
+	store    *ledger.File
 	lane     *session.Lane
 	cosigner *call.Cosigner
 

@@ -76,7 +76,7 @@ const (
 type Calls struct {
 	cfg      Config
 	log      *slog.Logger
-	store    *ledger.Bolt
+	store    *ledger.File
 	node     *session.Node
 	redeemer *session.Redeemer
 	topic    *mesh.Topic

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -9,21 +10,29 @@ import (
 )
 
 // Memory is a Store for tests. It counts batches, and crashes before or after one of them: from then on everything answers
-// ErrCrashed until Restart, and only what was durable is there.
+// ErrCrashed until Restart, and only what was durable is there. What is queued is durable when somebody waits for it, or
+// for something later, and no sooner.
 type Memory struct {
 	mu      sync.Mutex
+	seen    map[string][]byte // with what is queued
 	disk    map[string][]byte
+	queued  [][]Op
+	number  int // of the newest queued batch, from the beginning
 	batches int
 	crashAt int // the batch that crashes; 0 none
 	after   bool
 	crashed bool
+	life    int
+	keep    func(queued int) int
 
 	forgetful bool
 	undo      []Op
 }
 
 // NewMemory returns an empty store.
-func NewMemory() *Memory { return &Memory{disk: make(map[string][]byte)} }
+func NewMemory() *Memory {
+	return &Memory{seen: make(map[string][]byte), disk: make(map[string][]byte), keep: func(int) int { return 0 }}
+}
 
 // CrashIn makes the n-th batch from now crash (1: the next one), before or after it is durable. 0 takes it back.
 func (m *Memory) CrashIn(n int, after bool) {
@@ -34,6 +43,9 @@ func (m *Memory) CrashIn(n int, after bool) {
 		m.crashAt = m.batches + n
 	}
 }
+
+// Keep says how many of the batches that nobody waited for a crash finds on the disk: none without it.
+func (m *Memory) Keep(most func(queued int) int) { m.keep = most }
 
 // Crash crashes now, between two batches.
 func (m *Memory) Crash() {
@@ -47,6 +59,8 @@ func (m *Memory) Restart() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.crashed, m.crashAt, m.undo = false, 0, nil
+	m.seen = maps.Clone(m.disk)
+	m.life++
 }
 
 // Crashed says whether it is down.
@@ -69,18 +83,38 @@ func (m *Memory) Forgetful() { m.forgetful = true }
 
 // crash is called with the lock held.
 func (m *Memory) crash() {
-	if m.forgetful {
-		m.apply(m.undo)
+	if m.crashed {
+		return
 	}
-	m.crashed, m.crashAt, m.undo = true, 0, nil
+	if n := len(m.queued); n > 0 {
+		m.sync(min(m.keep(n), n))
+	}
+	if m.forgetful {
+		apply(m.disk, m.undo)
+	}
+	m.crashed, m.crashAt, m.undo, m.queued = true, 0, nil, nil
 }
 
-func (m *Memory) apply(ops []Op) {
+// sync makes the first of the queued batches durable.
+func (m *Memory) sync(n int) {
+	for _, ops := range m.queued[:n] {
+		if m.forgetful {
+			m.undo = nil
+			for _, op := range slices.Backward(ops) {
+				m.undo = append(m.undo, Op{bytes.Clone(op.Key), bytes.Clone(m.disk[string(op.Key)])})
+			}
+		}
+		apply(m.disk, ops)
+	}
+	m.queued = m.queued[n:]
+}
+
+func apply(to map[string][]byte, ops []Op) {
 	for _, op := range ops {
 		if op.Value == nil {
-			delete(m.disk, string(op.Key))
+			delete(to, string(op.Key))
 		} else {
-			m.disk[string(op.Key)] = bytes.Clone(op.Value)
+			to[string(op.Key)] = bytes.Clone(op.Value)
 		}
 	}
 }
@@ -92,40 +126,69 @@ func (m *Memory) Get(key []byte) ([]byte, error) {
 	if m.crashed {
 		return nil, ErrCrashed
 	}
-	return bytes.Clone(m.disk[string(key)]), nil
+	return bytes.Clone(m.seen[string(key)]), nil
 }
 
-// Queue implements Store: it is done at once.
-func (m *Memory) Queue(ops ...Op) (wait func() error) {
-	err := m.Batch(ops...)
-	return func() error { return err }
+// memoryWrite is a batch of a Memory's life.
+type memoryWrite struct {
+	*Memory
+	life, number int
 }
 
-// Batch implements Store.
-func (m *Memory) Batch(ops ...Op) error {
+// Wait implements Write.
+func (w memoryWrite) Wait() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.crashed || w.life != w.Memory.life {
+		return ErrCrashed
+	}
+	if left := w.Memory.number - w.number; left < len(w.queued) {
+		w.sync(len(w.queued) - left)
+	}
+	return nil
+}
+
+// Durable implements Write.
+func (w memoryWrite) Durable() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.crashed && w.life == w.Memory.life && w.Memory.number-w.number >= len(w.queued)
+}
+
+// Queue implements Store.
+func (m *Memory) Queue(ops ...Op) Write {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.crashed {
-		return ErrCrashed
+		return memoryWrite{m, m.life, 0}
 	}
 	if len(ops) == 0 {
-		return nil
+		return memoryWrite{m, m.life, m.number}
 	}
 	m.batches++
 	due := m.batches == m.crashAt
 	if due && !m.after {
 		m.crash()
-		return ErrCrashed
+		return memoryWrite{m, m.life, 0}
 	}
-	if m.forgetful {
-		m.undo = nil
-		for _, op := range slices.Backward(ops) {
-			m.undo = append(m.undo, Op{bytes.Clone(op.Key), bytes.Clone(m.disk[string(op.Key)])})
-		}
-	}
-	m.apply(ops)
+	m.number++
+	m.queued = append(m.queued, ops)
+	apply(m.seen, ops)
 	if due {
+		m.sync(len(m.queued))
 		m.crash()
+	}
+	return memoryWrite{m, m.life, m.number}
+}
+
+// Batch implements Store.
+func (m *Memory) Batch(ops ...Op) error { return m.Queue(ops...).Wait() }
+
+// Err implements Store.
+func (m *Memory) Err() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.crashed {
 		return ErrCrashed
 	}
 	return nil
@@ -139,7 +202,7 @@ func (m *Memory) Iterate(prefix []byte, fn func(key, value []byte) error) error 
 		return ErrCrashed
 	}
 	var keys []string
-	for k := range m.disk {
+	for k := range m.seen {
 		if strings.HasPrefix(k, string(prefix)) {
 			keys = append(keys, k)
 		}
@@ -147,7 +210,7 @@ func (m *Memory) Iterate(prefix []byte, fn func(key, value []byte) error) error 
 	sort.Strings(keys)
 	values := make([][]byte, len(keys))
 	for i, k := range keys {
-		values[i] = bytes.Clone(m.disk[k])
+		values[i] = bytes.Clone(m.seen[k])
 	}
 	m.mu.Unlock()
 	for i, k := range keys {
