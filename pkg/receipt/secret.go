@@ -58,7 +58,7 @@ func (k *SecretKey) signWith(nonce *dcrec.ModNScalar, digest [32]byte) (signatur
 	var r, s, e dcrec.ModNScalar
 	r.SetBytes(&raw) // modulo the order
 	e.SetBytes(&digest)
-	s.InverseValNonConst(nonce)
+	s = inverseOf(nonce)
 	e.Add(new(dcrec.ModNScalar).Mul2(&r, &k.scalar))
 	if s.Mul(&e); s.IsOverHalfOrder() {
 		s.Negate()

@@ -19,8 +19,9 @@ import (
 const (
 	// shared is among how many streams a lane's credit is thought to be divided; docs/sessions.md says why.
 	shared = 16
-	// Streams that rest: of a lane, and of all lanes to a node, which takes so many of one router and no more (pkg/transfer).
-	mostIdle, mostOfNode = 16, 32
+	// Streams that rest: of a lane, and of all lanes to a node, which takes some hundreds of one router and no more
+	// (pkg/transfer). A new one costs more than all else that a short call does in the router.
+	mostIdle, mostOfNode = 64, 128
 
 	frameWait = 2 * time.Minute
 )

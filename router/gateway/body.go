@@ -5,10 +5,14 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 )
 
 const piece = 32 << 10
+
+// pieces are buffers that nobody uses.
+var pieces = sync.Pool{New: func() any { return new([piece]byte) }}
 
 // readBody reads a request's body within its time, and holds memory for what came.
 func (g *Gateway) readBody(v *visit, r *http.Request, l *lease) ([]byte, error) {
@@ -55,7 +59,8 @@ func drain(v *visit, r *http.Request) {
 
 // collect reads to the end; grow is asked before a piece is kept.
 func collect(r io.Reader, grow func(n int) error) (all []byte, err error) {
-	buf := make([]byte, piece)
+	buf := pieces.Get().(*[piece]byte)[:]
+	defer pieces.Put((*[piece]byte)(buf))
 	for {
 		n, err := r.Read(buf)
 		if n > 0 {

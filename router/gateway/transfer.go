@@ -130,7 +130,8 @@ func (t *transfer) head() {
 // nothing is read ahead of him.
 func (t *transfer) each(write func([]byte) (int, error)) error {
 	here, _ := t.answer.Body.(interface{ Buffered() int })
-	buf := make([]byte, piece)
+	buf := pieces.Get().(*[piece]byte)[:]
+	defer pieces.Put((*[piece]byte)(buf))
 	for flushed := false; ; {
 		if !flushed && (here == nil || here.Buffered() == 0) {
 			if err := t.visit.flush(); err != nil {
