@@ -25,18 +25,9 @@ type Figure struct {
 
 func main() {
 	out := flag.String("out", "build/bench.json", "file to write")
-	bin := flag.String("bin", "build", "folder with emcd, emc-worker and charlm.wasm")
+	bin := flag.String("bin", "build", "folder with emcd, emc-worker, emc-router and charlm.wasm")
 	only := flag.String("only", "", "run one group: chain, wasm, docker, live, tps, proof, poc, market, socket or router")
-	router := flag.String("router", "", "be the router of the group router, with ledgers in this folder; the benchmark starts it itself")
-	node := flag.String("node", "", "the node that it calls: its public key")
 	flag.Parse()
-	if *router != "" {
-		if err := routerProcess(*router, *node); err != nil {
-			fmt.Fprintln(os.Stderr, "bench: router:", err)
-			os.Exit(1)
-		}
-		return
-	}
 	if err := run(*out, *bin, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -57,7 +48,7 @@ func run(out, bin, only string) error {
 		{"poc", func(string) ([]Figure, error) { return pocFigures() }},
 		{"market", func(string) ([]Figure, error) { return marketFigures() }},
 		{"socket", func(string) ([]Figure, error) { return socketFigures() }},
-		{"router", func(string) ([]Figure, error) { return routerFigures() }},
+		{"router", routerFigures},
 	}
 	var figures []Figure
 	for _, g := range groups {

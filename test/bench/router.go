@@ -2,10 +2,15 @@ package main
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"time"
 
+	"github.com/edgematrix/emc/router/benchmark"
 	"github.com/edgematrix/emc/router/selection"
 	"github.com/edgematrix/emc/router/selection/simulate"
 )
@@ -14,7 +19,7 @@ import (
 const routerNodes = 100_000
 
 // routerFigures measure the choice of the node that answers a call, and what the way through router and node costs.
-func routerFigures() ([]Figure, error) {
+func routerFigures(bin string) ([]Figure, error) {
 	micros, err := selectionTime()
 	if err != nil {
 		return nil, fmt.Errorf("selection: %w", err)
@@ -27,7 +32,7 @@ func routerFigures() ([]Figure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("simulation: %w", err)
 	}
-	overhead, err := overheadFigures()
+	overhead, err := overheadFigures(bin)
 	if err != nil {
 		return nil, fmt.Errorf("calls: %w", err)
 	}
@@ -84,4 +89,27 @@ func p99VsRandom(scenario func(seed uint64) simulate.Scenario) (worst float64, e
 		worst = max(worst, ratio)
 	}
 	return worst, nil
+}
+
+// overheadFigures are what the router's operator measures with `emc-router bench`, on the disk of the folder build.
+func overheadFigures(bin string) ([]Figure, error) {
+	cmd := exec.Command(filepath.Join(bin, "emc-router"), "bench", "--json", "--dir", "build")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, err
+	}
+	var r benchmark.Result
+	if err := json.Unmarshal(out, &r); err != nil {
+		return nil, err
+	}
+	fmt.Printf("  direct %+v\n  routed %+v\n", r.Direct, r.Routed)
+	return []Figure{
+		{"router.overhead.p50_ms", r.OverheadP50, "ms to [DONE], at 64 streams of paced tokens", "<= 0.5"},
+		{"router.overhead.p99_ms", r.OverheadP99, "ms to [DONE], at 64 streams of paced tokens", "<= 2"},
+		{"router.receipt_overhead.p50_ms", r.ReceiptP50, "ms until the receipt is accepted, and the answer ends", "-"},
+		{"router.ttft_overhead.p50_ms", r.FirstByteP50, "ms to the first byte", "chosen here: <= 2"},
+		{"router.calls_per_second_core", r.CallsPerRouterSecond, "calls a second of the router's processor time", ">= 3000"},
+		{"router.calls_per_second_core.all", r.CallsPerSecond, "the same, of program, router and node together", "-"},
+	}, nil
 }

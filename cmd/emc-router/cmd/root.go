@@ -58,7 +58,7 @@ On a real network, the operator's key stays away from the router:
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.PersistentFlags().String("home", defaultHome(), "the router's directory (environment: EMC_ROUTER_HOME)")
-	root.AddCommand(initCmd(), doctorCmd(), registerCmd(), coverCmd(), startCmd(), upCmd(), statusCmd(), gatewayCmd(), retireCmd(), versionCmd())
+	root.AddCommand(initCmd(), doctorCmd(), registerCmd(), coverCmd(), startCmd(), upCmd(), statusCmd(), benchCmd(), gatewayCmd(), retireCmd(), versionCmd())
 	return root
 }
 

@@ -1,17 +1,19 @@
-package main
+package benchmark
 
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -23,48 +25,58 @@ const (
 	smallCalls   = 6_000
 )
 
-// overheadFigures compare calls through gateway, router and node, paid for, with calls of the same app.
-func overheadFigures() (figures []Figure, err error) {
-	dir, err := benchDir()
+// Options are where and how to measure.
+type Options struct {
+	Dir    string                          // for ledgers, on the disk that a router's would be on; it is there, and empty
+	Router func(dir, node string) []string // the command that runs Process
+	Log    io.Writer                       // for progress
+
+	Paced, Small int // calls of each kind; what is published is of the usual numbers, which 0 stands for
+}
+
+// Result is what was measured, in ms where nothing else is said. Calls go through gateway, router and node and are paid
+// for, with tokens at a steady pace, 64 at a time; they are compared with calls of the same app, made by turns with them.
+type Result struct {
+	Direct, Routed Times
+
+	OverheadP50, OverheadP99 float64 // until the last event, [DONE], with which OpenAI's clients end
+	ReceiptP50               float64 // until the receipt is accepted, and the answer ends
+	FirstByteP50             float64
+
+	CallsPerRouterSecond float64 // of its processor time
+	CallsPerSecond       float64 // of the processor time of program, router and node together
+}
+
+// Times are of calls of one way.
+type Times struct{ FirstP50, LastP50, LastP99, EndP50 float64 }
+
+// Measure takes about half a minute.
+func Measure(ctx context.Context, o Options) (r Result, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	p, err := newPath(ctx, o)
 	if err != nil {
-		return nil, err
+		return r, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	ctx, stop := context.WithCancel(context.Background())
-	p, err := newPath(ctx, dir)
+	defer func() { err = errors.Join(err, p.end()) }()
+	transport := &http.Transport{MaxIdleConnsPerHost: 4 * pacedStreams}
+	defer transport.CloseIdleConnections()
+	l := callLoad{path: p, client: &http.Client{Transport: transport}}
+	o.Paced, o.Small = cmp.Or(o.Paced, pacedCalls), cmp.Or(o.Small, smallCalls)
+	fmt.Fprintf(o.Log, "%d calls of %d tokens, a token every %s, %d at a time …\n", o.Paced, pacedTokens, pacedEvery, pacedStreams)
+	if _, err := l.paced(ctx, o.Paced/8); err != nil { // connections, streams and lanes are there then
+		return r, err
+	}
+	t, err := l.paced(ctx, o.Paced)
 	if err != nil {
-		stop()
-		return nil, err
+		return r, err
 	}
-	defer func() { stop(); err = errors.Join(err, p.end()) }()
-	l := callLoad{path: p, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4 * pacedStreams}}}
-	if _, err := l.paced(ctx, 200); err != nil { // connections, streams and lanes are there then
-		return nil, err
-	}
-	t, err := l.paced(ctx, pacedCalls)
-	if err != nil {
-		return nil, err
-	}
-	for way, name := range []string{"direct", "routed"} {
-		fmt.Printf("  %s: first byte %.2f ms, last event p50 %.2f ms, p99 %.2f ms, end %.2f ms\n",
-			name, quantile(t[way].first, .5), quantile(t[way].last, .5), quantile(t[way].last, .99), quantile(t[way].end, .5))
-	}
-	ofRouter, ofAll, err := l.small(ctx)
-	if err != nil {
-		return nil, err
-	}
-	more := func(of func(*callTimes) []float64, q float64) float64 {
-		return quantile(of(t[1]), q) - quantile(of(t[0]), q)
-	}
-	last := func(t *callTimes) []float64 { return t.last }
-	return []Figure{
-		{"router.overhead.p50_ms", more(last, .5), "ms to [DONE], at 64 streams of paced tokens", "<= 0.5"},
-		{"router.overhead.p99_ms", more(last, .99), "ms to [DONE], at 64 streams of paced tokens", "<= 2"},
-		{"router.receipt_overhead.p50_ms", more(func(t *callTimes) []float64 { return t.end }, .5), "ms until the receipt is accepted, and the answer ends", "-"},
-		{"router.ttft_overhead.p50_ms", more(func(t *callTimes) []float64 { return t.first }, .5), "ms to the first byte", "chosen here: <= 2"},
-		{"router.calls_per_second_core", ofRouter, "calls a second of the router's processor time", ">= 3000"},
-		{"router.calls_per_second_core.all", ofAll, "the same, of program, router and node together", "-"},
-	}, nil
+	r.Direct, r.Routed = t[0].times(), t[1].times()
+	r.OverheadP50, r.OverheadP99 = r.Routed.LastP50-r.Direct.LastP50, r.Routed.LastP99-r.Direct.LastP99
+	r.ReceiptP50, r.FirstByteP50 = r.Routed.EndP50-r.Direct.EndP50, r.Routed.FirstP50-r.Direct.FirstP50
+	fmt.Fprintf(o.Log, "%d short calls, %d at a time …\n", o.Small, smallStreams)
+	r.CallsPerRouterSecond, r.CallsPerSecond, err = l.small(ctx, o.Small)
+	return r, err
 }
 
 type callLoad struct {
@@ -76,6 +88,10 @@ type callLoad struct {
 type callTimes struct {
 	mu               sync.Mutex
 	first, last, end []float64
+}
+
+func (t *callTimes) times() Times {
+	return Times{FirstP50: quantile(t.first, .5), LastP50: quantile(t.last, .5), LastP99: quantile(t.last, .99), EndP50: quantile(t.end, .5)}
 }
 
 // paced begins calls at a steady rate, by turns direct and routed, whether the earlier ones are done or not.
@@ -106,7 +122,7 @@ func (l callLoad) paced(ctx context.Context, calls int) (t [2]*callTimes, err er
 
 // small is how many routed calls a second of processor time brings, in which nothing is waited for: the router's time, and
 // everybody's.
-func (l callLoad) small(ctx context.Context) (ofRouter, ofAll float64, err error) {
+func (l callLoad) small(ctx context.Context, calls int) (ofRouter, ofAll float64, err error) {
 	mine := processorTime()
 	router, err := l.router.processorTime()
 	if err != nil {
@@ -116,7 +132,7 @@ func (l callLoad) small(ctx context.Context) (ofRouter, ofAll float64, err error
 	var failed sync.Once
 	for range smallStreams {
 		group.Go(func() {
-			for range smallCalls / smallStreams {
+			for range calls / smallStreams {
 				if _, e := l.one(ctx, 1, 1); e != nil {
 					failed.Do(func() { err = e })
 					return
@@ -131,7 +147,8 @@ func (l callLoad) small(ctx context.Context) (ofRouter, ofAll float64, err error
 		return 0, 0, err
 	}
 	router = after - router
-	return smallCalls / router.Seconds(), smallCalls / (router + mine).Seconds(), nil
+	made := float64(calls / smallStreams * smallStreams)
+	return made / router.Seconds(), made / (router + mine).Seconds(), nil
 }
 
 // callTime is when parts of an answer came, in ms.
@@ -192,4 +209,13 @@ func quantile(values []float64, q float64) float64 {
 		return 0
 	}
 	return s[min(int(q*float64(len(s))), len(s)-1)]
+}
+
+// processorTime is what this process has used so far, on all cores.
+func processorTime() time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		panic(err) // cannot fail with these arguments
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -1,4 +1,4 @@
-package main
+package benchmark
 
 import (
 	"bufio"
@@ -8,9 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"time"
@@ -31,13 +31,14 @@ import (
 	"github.com/edgematrix/emc/router/registry"
 )
 
-// The session of which calls are paid.
+// The session that calls are paid from.
 const (
-	benchDeposit = 1 << 40
-	benchSeconds = 24 * time.Hour
+	chainID  = "emc-bench-1"
+	deposit  = 1 << 40
+	lifetime = 24 * time.Hour
 )
 
-var benchSession = receipt.NewSessionID([]byte("bench"), 1)
+var sessionID = receipt.NewSessionID([]byte("bench"), 1)
 
 // oneNode is a registry of one node.
 type oneNode struct{ key receipt.PublicKey }
@@ -58,61 +59,63 @@ type routerSays struct {
 	Addrs           []string
 }
 
-// routerProcess is a router without a chain, until its standard input ends: everything that a call passes through, as the
-// daemon sets it up. Each line that it reads it answers with the processor time that it has used, in nanoseconds.
-func routerProcess(dir, nodeHex string) (err error) {
+// Process is a router without a chain, until in ends: everything that a call passes through, as the daemon sets it up. It
+// tells out where it is; each line that it reads it answers with the processor time that it has used, in nanoseconds.
+func Process(ctx context.Context, dir, node string, in io.Reader, out io.Writer) (err error) {
 	debug.SetGCPercent(daemon.GCPercent)
-	raw, err := hex.DecodeString(nodeHex)
+	raw, err := hex.DecodeString(node)
 	if err != nil {
 		return err
 	}
-	node, err := receipt.ParsePublicKey(raw)
+	key, err := receipt.ParsePublicKey(raw)
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	r := &benchRouter{dir: dir, node: node}
+	r := &process{dir: dir, node: key}
 	defer func() { stop(); err = errors.Join(err, r.end()) }()
 	said, err := r.start(ctx)
 	if err != nil {
 		return err
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(said); err != nil {
+	if err := json.NewEncoder(out).Encode(said); err != nil {
 		return err
 	}
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		fmt.Println(processorTime().Nanoseconds())
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		if _, err := fmt.Fprintln(out, processorTime().Nanoseconds()); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-type benchRouter struct {
+type process struct {
 	dir   string
 	node  receipt.PublicKey
 	close []func() error
 }
 
-func (r *benchRouter) start(ctx context.Context) (said routerSays, err error) {
+func (r *process) start(ctx context.Context) (said routerSays, err error) {
 	id := identity.New()
 	key, err := id.ReceiptKey()
 	if err != nil {
 		return said, err
 	}
-	h, err := benchHost(ctx, id)
+	h, err := newHost(ctx, id)
 	if err != nil {
 		return said, err
 	}
 	r.close = append(r.close, h.Close)
-	chain := model.New(benchChain, time.Hour, time.Minute, time.Now)
-	chain.SetCover(key.Public().Address(), r.node.Address(), benchDeposit)
+	chain := model.New(chainID, time.Hour, time.Minute, time.Now)
+	chain.SetCover(key.Public().Address(), r.node.Address(), deposit)
 	cached := session.NewCached(chain, time.Now, time.Second, 100)
 	customers, err := r.ledger("customers.db")
 	if err != nil {
 		return said, err
 	}
 	keys, err := custody.Open(custody.Config{
-		ChainID: benchChain, Router: key.Public().Address(), Chain: cached, Store: customers, Keys: filepath.Join(r.dir, "sessions.db"), Now: time.Now,
+		ChainID: chainID, Router: key.Public().Address(), Chain: cached, Store: customers, Keys: filepath.Join(r.dir, "sessions.db"), Now: time.Now,
 	})
 	if err != nil {
 		return said, err
@@ -123,7 +126,7 @@ func (r *benchRouter) start(ctx context.Context) (said routerSays, err error) {
 		return said, err
 	}
 	sequencer, err := session.NewSequencer(session.SequencerConfig{
-		ChainID: benchChain, Key: key, Public: key.Public(), Chain: cached, Store: cosigned, Now: time.Now, Margin: time.Minute,
+		ChainID: chainID, Key: key, Public: key.Public(), Chain: cached, Store: cosigned, Now: time.Now, Margin: time.Minute,
 	})
 	if err != nil {
 		return said, err
@@ -144,8 +147,8 @@ func (r *benchRouter) start(ctx context.Context) (said routerSays, err error) {
 	if err != nil {
 		return said, err
 	}
-	chain.Open(benchSession, sessionKey, benchDeposit, benchSeconds, session.Router{Key: key.Public(), Allotment: benchDeposit})
-	if err := keys.Claim(ctx, public, claim, benchSession); err != nil {
+	chain.Open(sessionID, sessionKey, deposit, lifetime, session.Router{Key: key.Public(), Allotment: deposit})
+	if err := keys.Claim(ctx, public, claim, sessionID); err != nil {
 		return said, err
 	}
 	said.Router, said.Session, said.Peer = hex.EncodeToString(key.Public().Bytes()), hex.EncodeToString(public), h.ID().String()
@@ -157,7 +160,7 @@ func (r *benchRouter) start(ctx context.Context) (said routerSays, err error) {
 }
 
 // announce says that the node is there, as gossip would.
-func (r *benchRouter) announce(ctx context.Context, backend *dispatch.Dispatch) {
+func (r *process) announce(ctx context.Context, backend *dispatch.Dispatch) {
 	for {
 		backend.Heard(mesh.Status{Node: r.node.Address(), Accepting: true, Credit: 1_000_000, Apps: []mesh.App{{ID: "paced", UnitPrice: 1, Capacity: 256, Ready: true}}})
 		wait := time.NewTimer(mesh.Interval)
@@ -171,7 +174,7 @@ func (r *benchRouter) announce(ctx context.Context, backend *dispatch.Dispatch) 
 }
 
 // web opens the gateway.
-func (r *benchRouter) web(ctx context.Context, backend gateway.Backend) (url, key string, err error) {
+func (r *process) web(ctx context.Context, backend gateway.Backend) (url, key string, err error) {
 	store, err := ledger.Open(filepath.Join(r.dir, "apikeys.db"))
 	if err != nil {
 		return "", "", err
@@ -181,7 +184,7 @@ func (r *benchRouter) web(ctx context.Context, backend gateway.Backend) (url, ke
 		return "", "", errors.Join(err, store.Close())
 	}
 	r.close = append(r.close, keys.Close)
-	if _, key, err = keys.Create(apikey.Key{Session: benchSession.String(), Name: "bench"}); err != nil {
+	if _, key, err = keys.Create(apikey.Key{Session: sessionID.String(), Name: "bench"}); err != nil {
 		return "", "", err
 	}
 	cfg := gateway.DefaultConfig()
@@ -200,7 +203,7 @@ func (r *benchRouter) web(ctx context.Context, backend gateway.Backend) (url, ke
 	return "http://" + listener.Addr().String(), key, nil
 }
 
-func (r *benchRouter) ledger(name string) (*ledger.File, error) {
+func (r *process) ledger(name string) (*ledger.File, error) {
 	store, err := ledger.Open(filepath.Join(r.dir, name))
 	if err == nil {
 		r.close = append(r.close, store.Close)
@@ -209,7 +212,7 @@ func (r *benchRouter) ledger(name string) (*ledger.File, error) {
 }
 
 // end closes everything, the last first.
-func (r *benchRouter) end() error {
+func (r *process) end() error {
 	var errs []error
 	for i := len(r.close) - 1; i >= 0; i-- {
 		errs = append(errs, r.close[i]())

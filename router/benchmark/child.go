@@ -1,4 +1,4 @@
-package main
+package benchmark
 
 import (
 	"bufio"
@@ -19,7 +19,7 @@ import (
 	"github.com/edgematrix/emc/pkg/receipt"
 )
 
-// routerChild is this program again, as a router.
+// routerChild is a process that runs Process.
 type routerChild struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
@@ -27,12 +27,10 @@ type routerChild struct {
 	said routerSays
 }
 
-func startRouter(ctx context.Context, dir string, node receipt.PublicKey) (*routerChild, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	c := &routerChild{cmd: exec.CommandContext(context.WithoutCancel(ctx), self, "-router", dir, "-node", hex.EncodeToString(node.Bytes()))}
+func startRouter(ctx context.Context, o Options, node receipt.PublicKey) (*routerChild, error) {
+	args := o.Router(o.Dir, hex.EncodeToString(node.Bytes()))
+	c := &routerChild{cmd: exec.CommandContext(context.WithoutCancel(ctx), args[0], args[1:]...)} // end ends it
+	var err error
 	c.cmd.Stderr = os.Stderr
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err

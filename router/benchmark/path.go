@@ -1,16 +1,14 @@
-package main
+package benchmark
 
 import (
 	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -109,7 +107,7 @@ func pacedHandler(w http.ResponseWriter, r *http.Request) {
 }
 
 // newPath opens all parties, with their ledgers in a folder: what binds them is durable, as in production.
-func newPath(ctx context.Context, dir string) (p *path, err error) {
+func newPath(ctx context.Context, o Options) (p *path, err error) {
 	p = &path{}
 	defer func() {
 		if err != nil {
@@ -121,12 +119,12 @@ func newPath(ctx context.Context, dir string) (p *path, err error) {
 	if err != nil {
 		return p, err
 	}
-	chain := model.New(benchChain, time.Hour, time.Minute, time.Now)
-	nodeHost, err := p.node(ctx, dir, node, nodeKey, session.NewCached(chain, time.Now, time.Second, 100))
+	chain := model.New(chainID, time.Hour, time.Minute, time.Now)
+	nodeHost, err := p.node(ctx, o.Dir, node, nodeKey, session.NewCached(chain, time.Now, time.Second, 100))
 	if err != nil {
 		return p, err
 	}
-	if p.router, err = startRouter(ctx, dir, nodeKey.Public()); err != nil {
+	if p.router, err = startRouter(ctx, o, nodeKey.Public()); err != nil {
 		return p, err
 	}
 	p.close = append(p.close, p.router.end)
@@ -134,8 +132,8 @@ func newPath(ctx context.Context, dir string) (p *path, err error) {
 	if err != nil {
 		return p, err
 	}
-	chain.SetCover(there.router.Address(), nodeKey.Public().Address(), benchDeposit)
-	chain.Open(benchSession, there.session, benchDeposit, benchSeconds, session.Router{Key: there.router, Allotment: benchDeposit})
+	chain.SetCover(there.router.Address(), nodeKey.Public().Address(), deposit)
+	chain.Open(sessionID, there.session, deposit, lifetime, session.Router{Key: there.router, Allotment: deposit})
 	if err := nodeHost.Connect(ctx, there.at); err != nil {
 		return p, err
 	}
@@ -154,7 +152,7 @@ func (p *path) node(ctx context.Context, dir string, id identity.Identity, key *
 		return nil, err
 	}
 	n, err := session.NewNode(session.NodeConfig{
-		ChainID: benchChain, Key: key, Public: key.Public(), Chain: chain, Store: store, Now: time.Now, Random: rand.Reader,
+		ChainID: chainID, Key: key, Public: key.Public(), Chain: chain, Store: store, Now: time.Now, Random: rand.Reader,
 		Credit: 1_000_000, Unwritten: 10_000, Margin: time.Minute, MaxRunning: 1024,
 	})
 	if err != nil {
@@ -180,14 +178,14 @@ func (p *path) serve(ctx context.Context) error {
 }
 
 func (p *path) host(ctx context.Context, id identity.Identity) (host.Host, error) {
-	h, err := benchHost(ctx, id)
+	h, err := newHost(ctx, id)
 	if err == nil {
 		p.close = append(p.close, h.Close)
 	}
 	return h, err
 }
 
-func benchHost(ctx context.Context, id identity.Identity) (host.Host, error) {
+func newHost(ctx context.Context, id identity.Identity) (host.Host, error) {
 	key, err := id.HostKey()
 	if err != nil {
 		return nil, err
@@ -210,16 +208,4 @@ func (p *path) end() error {
 		errs = append(errs, p.close[i]())
 	}
 	return errors.Join(errs...)
-}
-
-// benchDir is on the disk that the ledgers of a router would be on.
-func benchDir() (string, error) {
-	if err := os.MkdirAll("build", 0o755); err != nil {
-		return "", err
-	}
-	dir, err := os.MkdirTemp("build", "bench-router-")
-	if err != nil {
-		return "", fmt.Errorf("a folder for ledgers: %w", err)
-	}
-	return dir, nil
 }
