@@ -1,7 +1,8 @@
 package cheaters
 
-// config is a network whose windows come about every 15 seconds. A node in jail
-// stays there: its end is what the test looks at.
+// config is a network whose windows come about every 12 seconds and are open for
+// five, the last two blocks for the commitments to arrive. A node in jail stays there:
+// its end is what the test looks at.
 const config = `version: 1
 accounts:
   - {name: validator, coins: ["1000000emc"]}
@@ -21,16 +22,16 @@ validators:
       grpc: {enable: true}
       minimum-gas-prices: "0.01uemc"
     config:
-      consensus: {timeout_commit: "1s"}
+      consensus: {timeout_commit: "700ms"}
 genesis:
   chain_id: emc-cheaters-1
   app_state:
     poc:
       params:
         key_delay_blocks: "10"
-        window_gap_blocks: "14"
+        window_gap_blocks: "16"
         window_mean_blocks: "2"
-        window_blocks: "5"
+        window_blocks: "7"
         window_milliseconds: "15000"
         draw_blocks: "30"
         reveal_blocks: "8"
