@@ -1,8 +1,9 @@
 package cheaters
 
-// config is a network whose windows come about every 12 seconds and are open for
-// five, the last two blocks for the commitments to arrive. A node in jail stays there:
-// its end is what the test looks at.
+// config is a network whose windows come about every 14 seconds. It leaves two
+// seconds for a commitment to get into a block (whoever replays another's begins
+// when that one is there), and six for the proofs. A node in jail stays there: its
+// end is what the test looks at.
 const config = `version: 1
 accounts:
   - {name: validator, coins: ["1000000emc"]}
@@ -22,19 +23,19 @@ validators:
       grpc: {enable: true}
       minimum-gas-prices: "0.01uemc"
     config:
-      consensus: {timeout_commit: "700ms"}
+      consensus: {timeout_commit: "1s"}
 genesis:
   chain_id: emc-cheaters-1
   app_state:
     poc:
       params:
         key_delay_blocks: "10"
-        window_gap_blocks: "16"
+        window_gap_blocks: "12"
         window_mean_blocks: "2"
-        window_blocks: "7"
+        window_blocks: "5"
         window_milliseconds: "15000"
         draw_blocks: "30"
-        reveal_blocks: "8"
+        reveal_blocks: "6"
         power_windows: 9
         max_silent: 3
         silent_jail_seconds: "86400"
