@@ -41,12 +41,21 @@ demo: build ## Run the main job: a network, a worker, a paid training run, calls
 localnet: build ## Keep a local network with a worker and a router up until Ctrl-C
 	scripts/localnet.sh
 
-# The black-box packages run one after another: each brings up whole networks whose windows are counted in seconds.
-test: export EMC_E2E_BIN := $(CURDIR)/$(BUILD)
-test: export EMCD_BINARY := $(CURDIR)/$(BUILD)/emcd
+# The black-box packages wait for blocks and windows most of the time, and the unit tests compute: together they take
+# little longer than the first alone. The windows are counted in seconds, so the unit tests get what is left over.
 test: lint-proto build ## Run all tests (unit, house rules, black-box)
-	go test -timeout 20m $$(go list ./... | grep -v /test/)
-	go test -timeout 20m -p 1 ./test/...
+	@$(MAKE) --no-print-directory -j2 test-unit test-networks
+
+test-unit test-networks: export EMC_E2E_BIN := $(CURDIR)/$(BUILD)
+test-unit test-networks: export EMCD_BINARY := $(CURDIR)/$(BUILD)/emcd
+
+# Without go test's own vet, here and below: `make lint` runs all of it.
+test-unit: build ## Run the unit tests, at the lowest priority
+	nice -n 19 go test -vet=off -timeout 30m $$(go list ./... | grep -v /test/)
+
+# One package after another: each brings up whole networks, as many at once as the machine bears.
+test-networks: build ## Run the house rules and the black-box tests
+	go test -vet=off -timeout 20m -p 1 ./test/...
 
 test-short: ## Run the tests without the black-box ones
 	go test -short -timeout 10m ./...
@@ -90,4 +99,4 @@ soak: build ## Long runs, outside CI; writes build/soak.json
 clean: ## Remove what was built
 	rm -rf $(BUILD)
 
-.PHONY: help build emcd emc-worker emc-router charlm demo localnet test test-short test-e2e test-validators test-race test-sim test-fuzz lint proto lint-proto bench ocr soak clean
+.PHONY: help build emcd emc-worker emc-router charlm demo localnet test test-unit test-networks test-short test-e2e test-validators test-race test-sim test-fuzz lint proto lint-proto bench ocr soak clean

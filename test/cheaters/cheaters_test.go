@@ -31,7 +31,8 @@ func TestCheaters(t *testing.T) {
 	require.NoError(t, up.Wait())
 
 	windows := 0
-	for ; windows < within+3 && !s.ended(cheaters); windows++ { // a window that is void counts for nobody
+	// A window that is void counts for nobody, and one to which a node came too late, as on a busy machine, not for it.
+	for ; windows < 2*within && !s.ended(cheaters); windows++ {
 		w := s.window()
 		t.Logf("window %d: %s, %d proved, %d wrong, %d silent", w.Height, w.Phase, w.Proved, w.Wrong, w.Silent)
 	}

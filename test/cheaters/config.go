@@ -1,7 +1,9 @@
 package cheaters
 
-// config is a network whose windows come about every 15 seconds. A node in jail
-// stays there: its end is what the test looks at.
+// config is a network whose windows come about every 14 seconds. It leaves two
+// seconds for a commitment to get into a block (whoever replays another's begins
+// when that one is there), and six for the proofs. A node in jail stays there: its
+// end is what the test looks at.
 const config = `version: 1
 accounts:
   - {name: validator, coins: ["1000000emc"]}
@@ -28,12 +30,12 @@ genesis:
     poc:
       params:
         key_delay_blocks: "10"
-        window_gap_blocks: "14"
+        window_gap_blocks: "12"
         window_mean_blocks: "2"
         window_blocks: "5"
         window_milliseconds: "15000"
         draw_blocks: "30"
-        reveal_blocks: "8"
+        reveal_blocks: "6"
         power_windows: 9
         max_silent: 3
         silent_jail_seconds: "86400"

@@ -28,7 +28,7 @@ var (
 
 // sideBySide is how many tests run at once: they wait for blocks and windows
 // more than they compute.
-const sideBySide = "6"
+const sideBySide = 6
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 		fmt.Println("the black-box tests are left out under -short; `make test-e2e` runs them")
 		os.Exit(0)
 	}
-	if err := spread(); err != nil {
+	if err := rig.SideBySide(sideBySide); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		os.Exit(1)
 	}
@@ -86,14 +86,4 @@ func run(m *testing.M) (code int, err error) {
 		}
 	}()
 	return m.Run(), nil
-}
-
-// spread sets how many tests run at once, unless the command line does.
-func spread() error {
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if given {
-		return nil
-	}
-	return flag.Set("test.parallel", sideBySide)
 }

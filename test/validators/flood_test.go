@@ -25,9 +25,9 @@ const floodGas = 20_000_000
 
 // A flood of ordinary transactions fills every block of some windows, with
 // hundreds more waiting. Commitments and proofs get in all the same: nobody is
-// silent, and nobody misses a window.
+// silent, and nobody misses a window. It runs alone: a prover that has to wait for
+// a processor misses windows, whatever else the blocks are full of.
 func TestProofsThroughAFlood(t *testing.T) {
-	t.Parallel()
 	n := network(t, Options{Validators: 1, Commit: 500 * time.Millisecond, Genesis: quickWindows})
 	node := n.Nodes[0]
 	workers, err := n.Prove(t.Context(), node)

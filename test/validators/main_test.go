@@ -17,6 +17,10 @@ import (
 // repository's root if it is relative.
 const EnvBinaries = "EMC_E2E_BIN"
 
+// sideBySide is how many tests run at once. A network of four that nobody disturbs
+// takes a third of a core, and every test has times in which nothing happens.
+const sideBySide = 4
+
 // What the tests share; set by TestMain before any test runs.
 var (
 	root     string
@@ -30,6 +34,10 @@ func TestMain(m *testing.M) {
 	if testing.Short() {
 		fmt.Println("the tests of whole networks are left out under -short; `make test-validators` runs them")
 		os.Exit(0)
+	}
+	if err := rig.SideBySide(sideBySide); err != nil {
+		fmt.Fprintln(os.Stderr, "validators:", err)
+		os.Exit(1)
 	}
 	code, err := run(m)
 	if err != nil {

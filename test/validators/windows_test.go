@@ -17,6 +17,7 @@ import (
 // there, and once it is quiet everybody proves again. EMC_WINDOWS says how many
 // windows (scripts/soak.sh: 200), EMC_WINDOWS_SEED repeats a run.
 func TestWindowsUnderFaults(t *testing.T) {
+	t.Parallel()
 	windows, seed := number(t, "EMC_WINDOWS", 10), uint64(number(t, "EMC_WINDOWS_SEED", 1))
 	n := network(t, Options{Validators: 4, Comet: Settings{"consensus.timeout_propose": "500ms"}, Genesis: quickWindows})
 	workers, err := n.Prove(t.Context(), n.Nodes[:3]...)

@@ -40,16 +40,12 @@ type site struct {
 }
 
 // sideBySide is how many tests run at once: they wait for blocks more than they compute.
-const sideBySide = "24"
+const sideBySide = 24
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given {
-		if err := flag.Set("test.parallel", sideBySide); err != nil {
-			panic(err)
-		}
+	if err := rig.SideBySide(sideBySide); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -52,7 +53,11 @@ func Build(ctx context.Context, root string, into Binaries) error {
 	return nil
 }
 
-const wasip1 = "GOOS=wasip1 GOARCH=wasm"
+// What a program for the wasm runtime is compiled for.
+const (
+	goarch = "GOARCH=wasm"
+	wasip1 = "GOOS=wasip1 " + goarch
+)
 
 // BuildGuest compiles a program for the wasm runtime.
 func BuildGuest(ctx context.Context, root, out, pkg string) error {
@@ -74,8 +79,10 @@ func GoBuild(ctx context.Context, root, out, pkg string, env ...string) error {
 		return fmt.Errorf("lock %s.lock: %w", out, err)
 	}
 	args := []string{"build", "-ldflags", "-s -w", "-o", out, pkg}
-	if len(env) > 0 {
-		args = append([]string{"build", "-trimpath"}, args[1:]...) // the module's digest must not depend on the folder
+	if slices.Contains(env, goarch) {
+		// The module's digest must not depend on the folder. For others this would
+		// mean to compile all that they import a second time.
+		args = slices.Insert(args, 1, "-trimpath")
 	}
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
 	defer cancel()
