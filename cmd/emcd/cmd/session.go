@@ -38,7 +38,7 @@ The session's key is made and kept by the router: it can spend what is allotted 
 leaves its keyring. "emcd tx market open-session" opens one whose key is yours, and "emcd tx market close-session" closes any.`,
 		RunE: client.ValidateCmd,
 	}
-	cmd.AddCommand(sessionOpenCmd(), sessionClaimCmd())
+	cmd.AddCommand(sessionOpenCmd(), sessionClaimCmd(), sessionKeyCmd())
 	return cmd
 }
 
@@ -61,7 +61,7 @@ func sessionOpenCmd() *cobra.Command {
 		Long: `Pay a deposit that a router may spend on your calls, and print the base URL and the API key for an OpenAI client.
 
 What is not spent comes back when the session is closed or ends. The API key is a master key: with it more keys are made,
-each with a limit of its own (POST /emc/v1/keys), and programs should get those.`,
+each with a limit of its own ("emcd session key create"), and programs should get those.`,
 		Example: `  emcd session open 10emc --router http://127.0.0.1:8080 --from alice
   OPENAI_BASE_URL=http://127.0.0.1:8080/v1 OPENAI_API_KEY=sk-emc-… your-program`,
 		Args: cobra.ExactArgs(1),
@@ -216,15 +216,27 @@ func (c claim) tell(out io.Writer, key string, expires int64) {
 
 // ask posts JSON to a router, and reads its answer or its error in OpenAI's shape.
 func ask(ctx context.Context, url string, body, into any) error {
-	data, err := json.Marshal(body)
-	if err != nil {
-		return err
+	return askAs(ctx, "", http.MethodPost, url, body, into)
+}
+
+// askAs is ask with an API key, unless it is empty, and any method.
+func askAs(ctx context.Context, key, method, url string, body, into any) error {
+	var data io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		data = bytes.NewReader(b)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(data))
+	request, err := http.NewRequestWithContext(ctx, method, url, data)
 	if err != nil {
-		return fmt.Errorf("--router: %w", err)
+		return fmt.Errorf("the router's URL: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		request.Header.Set("Authorization", "Bearer "+key)
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return fmt.Errorf("no router answers at %s: %w", url, err)
