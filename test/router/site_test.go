@@ -66,6 +66,8 @@ type site struct {
 	dir    string
 
 	session, key string
+	// base is where programs call: the router's gateway, or one of the customer's own.
+	base func() string
 }
 
 func newSite(t *testing.T) *site {
@@ -89,6 +91,7 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(s.net.Kill)
 	s.router = rig.NewRouter(s.net, filepath.Join(s.dir, "router"))
 	require.NoError(t, s.router.Up(s.ctx))
+	s.base = func() string { return s.router.URL }
 	t.Cleanup(func() {
 		s.router.Kill()
 		if t.Failed() {
@@ -133,15 +136,18 @@ func (s *site) open() {
 	s.Helper()
 	answer, err := s.net.Emcd(s.ctx, "session", "open", fmt.Sprintf("%duemc", deposit), "--router", s.router.URL, "--from", "bob", "--keyring-backend", "test")
 	require.NoError(s, err)
-	for line := range strings.Lines(answer.Out) {
-		if id, ok := strings.CutPrefix(line, "session "); ok {
-			s.session = strings.TrimSpace(id)
-		}
-		if key, ok := strings.CutPrefix(line, "API key "); ok {
-			s.key = strings.TrimSpace(key)
+	s.session, s.key = told(answer.Out, "session "), told(answer.Out, "API key ")
+	require.NotEmpty(s, s.key, answer.Out)
+}
+
+// told is what a line that begins with a word says.
+func told(text, word string) (last string) {
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, word); ok {
+			last = strings.TrimSpace(rest)
 		}
 	}
-	require.NotEmpty(s, s.key, answer.Out)
+	return last
 }
 
 // stream is an answer that comes.
@@ -153,7 +159,7 @@ type stream struct {
 // ask begins a call.
 func (s *site) ask(ctx context.Context, tokens int) (*stream, error) {
 	body := fmt.Sprintf(`{"model":%q,"max_tokens":%d,"stream":true,"messages":[{"role":"user","content":"count"}]}`, model, tokens)
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.router.URL+"/chat/completions", strings.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base()+"/chat/completions", strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
