@@ -200,7 +200,10 @@ func (d *Daemon) openGateway() error {
 	d.metrics = prometheus.NewRegistry()
 	d.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	gc := gateway.DefaultConfig()
-	gc.Origins, gc.MaxCalls = o.Config.Gateway.Origins, o.Config.Gateway.MaxCalls
+	of := o.Config.Gateway
+	gc.Origins, gc.MaxCalls, gc.MaxMemory = of.Origins, of.MaxCalls, int64(of.MaxMemoryMiB)<<20
+	gc.MaxConns, gc.MaxConnsPerAddress = of.MaxConnections, of.MaxConnectionsPerAddress
+	gc = gc.Shared()
 	parts := gateway.Parts{Backend: d.dispatch, Keys: d.keys, Log: d.log, Registry: d.metrics, Now: time.Now, Rand: rand.Reader}
 	if o.Config.Gateway.Sessions {
 		parts.Sessions = sessions{d}

@@ -227,7 +227,7 @@ func (g *Gateway) web(calls *dispatch.Dispatch) (*gateway.Gateway, string, error
 	if err != nil {
 		return nil, "", err
 	}
-	cfg := gateway.DefaultConfig()
+	cfg := gateway.DefaultConfig().Alone()
 	cfg.Origins = g.opts.Origins
 	web, err := gateway.New(cfg, gateway.Parts{
 		Backend: calls, Keys: keys, Log: g.opts.Logger, Registry: prometheus.NewRegistry(), Now: time.Now, Rand: rand.Reader,
