@@ -1,9 +1,7 @@
 package router
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -28,7 +26,7 @@ func (s *site) openOwn() *own {
 	s.Helper()
 	_, err := s.net.Emcd(s.ctx, "keys", "add", "calls", "--keyring-backend", "test")
 	require.NoError(s, err)
-	answer, err := s.net.Emcd(s.ctx, "session", "open", fmt.Sprintf("%duemc", deposit), "--key", "calls", "--router", s.router.Address,
+	answer, err := s.net.Emcd(s.ctx, "session", "open", fmt.Sprintf("%duemc", s.deposit), "--key", "calls", "--router", s.router.Address,
 		"--from", "bob", "--keyring-backend", "test")
 	require.NoError(s, err)
 	s.session = told(answer.Out, "session ")
@@ -64,30 +62,12 @@ func (g *own) kill() {
 	}
 }
 
-// smaller makes a key for a program, which outlives the gateway.
-func (g *own) smaller() string {
-	g.Helper()
-	r, err := http.NewRequestWithContext(g.ctx, http.MethodPost, strings.TrimSuffix(g.url, "/v1")+"/emc/v1/keys", strings.NewReader(`{"name":"program"}`))
-	require.NoError(g, err)
-	r.Header.Set("Authorization", "Bearer "+g.key)
-	answer, err := http.DefaultClient.Do(r)
-	require.NoError(g, err)
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	require.NoError(g, err)
-	var made struct {
-		Key string `json:"key"`
-	}
-	require.NoError(g, json.Unmarshal(body, &made), string(body))
-	require.NotEmpty(g, made.Key, string(body))
-	return made.Key
-}
-
 // The customer runs the gateway himself: the router hears nothing of his key and his
 // calls but the vouchers that it co-signs. His gateway is killed in the middle of a
 // call, and goes on when it starts again; all of it is in the books in the end.
 func TestGatewayOfOnesOwn(t *testing.T) {
-	s := newSite(t)
+	t.Parallel()
+	s := newSite(t, small)
 	a := newApp(t)
 	s.worker("worker", a)
 	s.ready(1)
@@ -95,7 +75,7 @@ func TestGatewayOfOnesOwn(t *testing.T) {
 	g.start()
 	const tokens = 40
 	s.whole(tokens)
-	program, master := g.smaller(), s.key
+	program, master := s.moreKeys(`{"name":"program"}`), s.key
 
 	t.Log("the gateway is killed")
 	call, err := s.ask(s.ctx, 1_000)
