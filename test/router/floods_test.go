@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/edgematrix/emc/router/admission"
 	"github.com/edgematrix/emc/test/e2e/rig"
@@ -21,7 +22,7 @@ const (
 	honestPrograms = 8
 	honestTokens   = 10
 	honestPace     = 100 * time.Millisecond
-	honestFor      = 4 * time.Second
+	honestFor      = 3 * time.Second
 	// worse is by how much an attack may lengthen the median call, against calls through another router at the same moment, which
 	// nobody attacks: twice. A call of one second then waits one more, which is far from a router that is blocked, and what holds on
 	// machines whose other work comes and goes. That the attack takes the whole machine, and so both, is excluded by mostCores.
@@ -81,9 +82,11 @@ func TestFloods(t *testing.T) {
 		fmt.Sprintf("EMC_ROUTER_GATEWAY_MAX_CONNECTIONS_PER_ADDRESS=%d", floodAddress), fmt.Sprintf("EMC_ROUTER_GATEWAY_MAX_MEMORY_MIB=%d", floodMemoryMiB),
 	}})}
 	quiet := rig.NewRouter(f.net, filepath.Join(f.dir, "quiet"))
-	require.NoError(t, quiet.Up(f.ctx))
 	t.Cleanup(quiet.Kill)
-	f.worker("worker", f.app)
+	var group errgroup.Group
+	group.Go(func() error { return quiet.Up(f.ctx) })
+	group.Go(func() error { _, err := f.bringUp("worker", f.app); return err })
+	require.NoError(t, group.Wait())
 	f.ready(1)
 	f.readyAt(quiet, 1)
 	f.open()
