@@ -17,6 +17,7 @@ type loadReport struct {
 	Refused int `json:"refused"` // before the answer
 	Strange int `json:"strange"` // of both: without a kill that explains it
 	Wrong   int `json:"wrong"`
+	Short   int `json:"short"` // whole, but without a receipt: of the node that was killed at that moment
 
 	ErrorRate float64 `json:"error_rate"`
 	IdealMS   float64 `json:"ideal_ms"` // of a whole call, by the app's pace
@@ -31,7 +32,7 @@ type loadReport struct {
 	RSSMost   float64 `json:"rss_most_mib"`
 	FDsMost   int     `json:"fds_most"`
 
-	WholeUemc int64 `json:"whole_uemc"` // the price of what came whole
+	WholeUemc int64 `json:"whole_uemc"` // the price of what came whole, with a receipt
 	SaidUemc  int64 `json:"said_uemc"`  // the price of all that the apps said
 	TookUemc  int64 `json:"took_uemc"`  // what the API key was charged
 	PaidUemc  int64 `json:"paid_uemc"`  // what the chain paid to nodes
@@ -59,7 +60,12 @@ func (l *load) judge(r *loadReport) {
 			r.Whole++
 			total = append(total, float64(o.ended.Sub(o.began).Microseconds())/1_000)
 			first = append(first, float64(o.first.Sub(o.began).Microseconds())/1_000)
-			if o.cost < loadTokens*unitPrice {
+			switch {
+			case o.cost >= loadTokens*unitPrice:
+				r.WholeUemc += loadTokens * unitPrice
+			case l.explained(o): // its node died between the answer's end and the receipt, and has forgotten a part
+				r.Short++
+			default:
 				r.Wrong++
 				l.Errorf("a call that came whole cost %d uemc", o.cost)
 			}
@@ -95,7 +101,6 @@ func (l *load) judge(r *loadReport) {
 // books settles the session, and holds what the chain paid against both ends.
 func (l *load) books(r *loadReport) {
 	l.Helper()
-	r.WholeUemc = int64(r.Whole) * loadTokens * unitPrice
 	l.Log("the books")
 	l.ready(loadWorkers) // who was killed last is paid, too
 	l.settle(r.WholeUemc)
