@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/connmgr"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
-	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
+	basicmgr "github.com/libp2p/go-libp2p/p2p/net/connmgr"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
@@ -32,21 +33,40 @@ const (
 	memoryMostBytes = 256 << 20
 )
 
+// HostOption changes what a host lets in.
+type HostOption func(*hostOptions)
+
+type hostOptions struct {
+	gate    connmgr.ConnectionGater
+	inbound int
+}
+
+// WithGate asks a gater about every connection.
+func WithGate(g connmgr.ConnectionGater) HostOption { return func(o *hostOptions) { o.gate = g } }
+
+// WithInbound bounds the streams that one peer may have opened to us, of all protocols. A router opens them itself: what a
+// peer opens is a few, and more of them would take the places of its calls.
+func WithInbound(streams int) HostOption { return func(o *hostOptions) { o.inbound = streams } }
+
 // NewHost makes a libp2p host that speaks TCP with Noise, and QUIC. It neither relays nor announces itself, and its
 // connections, streams and memory are bounded. listenAddrs are multiaddresses, such as /ip4/0.0.0.0/tcp/4001 and
 // /ip4/0.0.0.0/udp/4001/quic-v1; without any, the host only dials, as a customer's does. The caller closes it.
-func NewHost(ctx context.Context, priv crypto.PrivKey, listenAddrs []string) (host.Host, error) {
+func NewHost(ctx context.Context, priv crypto.PrivKey, listenAddrs []string, options ...HostOption) (host.Host, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if _, err := pubKeyOf(priv.GetPublic()); err != nil {
 		return nil, fmt.Errorf("host key: %w", err)
 	}
-	resources, err := newResourceManager()
+	o := hostOptions{inbound: streamsOfPeer}
+	for _, set := range options {
+		set(&o)
+	}
+	resources, err := newResourceManager(o.inbound)
 	if err != nil {
 		return nil, err
 	}
-	conns, err := connmgr.NewConnManager(connLow, connHigh, connmgr.WithGracePeriod(20*time.Second))
+	conns, err := basicmgr.NewConnManager(connLow, connHigh, basicmgr.WithGracePeriod(20*time.Second))
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +83,9 @@ func NewHost(ctx context.Context, priv crypto.PrivKey, listenAddrs []string) (ho
 		libp2p.DisableIdentifyAddressDiscovery(),
 		libp2p.Ping(false),
 	}
+	if o.gate != nil {
+		opts = append(opts, libp2p.ConnectionGater(o.gate))
+	}
 	if len(listenAddrs) == 0 {
 		opts = append(opts, libp2p.NoListenAddrs)
 	} else {
@@ -75,10 +98,10 @@ func NewHost(ctx context.Context, priv crypto.PrivKey, listenAddrs []string) (ho
 	return h, nil
 }
 
-func newResourceManager() (network.ResourceManager, error) {
+func newResourceManager(inbound int) (network.ResourceManager, error) {
 	scaling := rcmgr.DefaultLimits
 	libp2p.SetDefaultServiceLimits(&scaling)
-	ofPeer := rcmgr.ResourceLimits{Streams: streamsOfPeer, StreamsInbound: streamsOfPeer, StreamsOutbound: streamsOfPeer, Memory: memoryMostBytes}
+	ofPeer := rcmgr.ResourceLimits{Streams: streamsOfPeer, StreamsInbound: rcmgr.LimitVal(inbound), StreamsOutbound: streamsOfPeer, Memory: memoryMostBytes}
 	limits := rcmgr.PartialLimitConfig{
 		System: rcmgr.ResourceLimits{
 			Conns: connMost, ConnsInbound: connMost, Streams: streamsMost, StreamsInbound: streamsMost, StreamsOutbound: streamsMost, Memory: memoryMostBytes,

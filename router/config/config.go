@@ -59,6 +59,11 @@ type Gateway struct {
 	Origins []string `koanf:"origins"`
 	// MaxCalls run at once.
 	MaxCalls int `koanf:"max_calls"`
+	// MaxConnections are open at once, MaxConnectionsPerAddress of one address.
+	MaxConnections           int `koanf:"max_connections"`
+	MaxConnectionsPerAddress int `koanf:"max_connections_per_address"`
+	// MaxMemoryMiB holds bodies of requests and answers.
+	MaxMemoryMiB int `koanf:"max_memory_mib"`
 	// Sessions lets customers leave their sessions' keys here.
 	Sessions bool `koanf:"sessions"`
 }
@@ -84,10 +89,12 @@ func Default() Config {
 	return Config{
 		Chain:   Chain{RPC: "http://127.0.0.1:26657", GasPrices: "0.01uemc", GasAdjustment: 1.5},
 		Network: Network{Listen: []string{"/ip4/0.0.0.0/tcp/4700", "/ip4/0.0.0.0/udp/4700/quic-v1"}, Announce: []string{}},
-		Gateway: Gateway{Listen: "127.0.0.1:8080", Origins: []string{"*"}, MaxCalls: 1024, Sessions: true},
+		Gateway: Gateway{Listen: "127.0.0.1:8080", Origins: []string{"*"}, MaxCalls: 1024, MaxConnections: 4096, MaxConnectionsPerAddress: 1024, MaxMemoryMiB: 2048, Sessions: true},
 		Log:     Log{Level: "info", Format: "text"},
 	}
 }
+
+const leastMemoryMiB, mostMemoryMiB = 48, 1 << 20
 
 var chainID = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,49}$`)
 
@@ -133,6 +140,15 @@ func (c Config) Validate() error {
 	}
 	if c.Gateway.MaxCalls < 1 {
 		fail("gateway.max_calls", "%d is not above zero", c.Gateway.MaxCalls)
+	}
+	if c.Gateway.MaxConnections < 1 {
+		fail("gateway.max_connections", "%d is not above zero", c.Gateway.MaxConnections)
+	}
+	if c.Gateway.MaxConnectionsPerAddress < 1 {
+		fail("gateway.max_connections_per_address", "%d is not above zero; behind a proxy give max_connections", c.Gateway.MaxConnectionsPerAddress)
+	}
+	if c.Gateway.MaxMemoryMiB < leastMemoryMiB || c.Gateway.MaxMemoryMiB > mostMemoryMiB {
+		fail("gateway.max_memory_mib", "%d is not between %d, which holds one request, and %d", c.Gateway.MaxMemoryMiB, leastMemoryMiB, mostMemoryMiB)
 	}
 	switch c.Log.Level {
 	case "debug", "info", "warn", "error":
@@ -207,6 +223,12 @@ listen = {{text .Gateway.Listen}}
 origins = {{list .Gateway.Origins}}
 # max_calls that run at the same time.
 max_calls = {{.Gateway.MaxCalls}}
+# max_connections that are open at the same time; of one address, max_connections_per_address. Behind a proxy all come from its address:
+# give the second the value of the first.
+max_connections = {{.Gateway.MaxConnections}}
+max_connections_per_address = {{.Gateway.MaxConnectionsPerAddress}}
+# max_memory_mib holds the bodies of requests and answers, each request three times; a session gets a quarter of it, and half of max_calls.
+max_memory_mib = {{.Gateway.MaxMemoryMiB}}
 # sessions: customers may leave the keys of their sessions here, and call with API keys.
 sessions = {{.Gateway.Sessions}}
 

@@ -165,6 +165,13 @@ func (c *Custody) customer(id receipt.SessionID, secret *receipt.SecretKey, keyI
 	return s, err
 }
 
+// Has tells whether a session's key is here.
+func (c *Custody) Has(id receipt.SessionID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bound[id] != nil
+}
+
 // Count is how many sessions were claimed.
 func (c *Custody) Count() int {
 	c.mu.Lock()

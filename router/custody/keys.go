@@ -16,6 +16,7 @@ import (
 	"github.com/cosmos/cosmos-sdk/crypto/keys/secp256k1"
 
 	"github.com/edgematrix/emc/pkg/receipt"
+	"github.com/edgematrix/emc/pkg/session"
 )
 
 var bucket = []byte("keys")
@@ -210,7 +211,7 @@ func (c *Custody) Adopt(ctx context.Context, secret []byte, id receipt.SessionID
 		return err
 	}
 	if string(info.Key.Bytes()) != string(key.Public().Bytes()) {
-		return fmt.Errorf("%w: its key on the chain is another one", ErrForeign)
+		return fmt.Errorf("%w: the session was opened with another key; give the name of that one", session.ErrKey)
 	}
 	if _, err := c.usable(info); err != nil {
 		return err

@@ -31,6 +31,7 @@ import (
 	"github.com/edgematrix/emc/pkg/session/ledger"
 	"github.com/edgematrix/emc/pkg/session/onchain"
 	"github.com/edgematrix/emc/pkg/transfer"
+	"github.com/edgematrix/emc/router/admission"
 	"github.com/edgematrix/emc/router/apikey"
 	"github.com/edgematrix/emc/router/config"
 	"github.com/edgematrix/emc/router/custody"
@@ -60,6 +61,9 @@ const (
 	cosignIdle    = 2 * time.Minute
 	cosignWrite   = 30 * time.Second
 	cosignRetry   = 2 * time.Second
+	// inbound are the streams that a peer may open to a router: gossip, vouchers, and what libp2p itself says. All others go the
+	// other way.
+	inbound = 16
 )
 
 // Daemon is a router that runs.
@@ -73,6 +77,8 @@ type Daemon struct {
 	custody              *custody.Custody
 	cosigner             *session.Sequencer
 	host                 host.Host
+	admission            *admission.Admission
+	own                  *admission.Customers // who run the gateway themselves
 	registry             *registry.Registry
 	dispatch             *dispatch.Dispatch
 	topic                *mesh.Topic
@@ -173,10 +179,14 @@ func (d *Daemon) openHost(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.host, err = transfer.NewHost(ctx, hostKey, o.Config.Network.Listen); err != nil {
+	d.registry = registry.New(o.Chain, d.log)
+	d.own = admission.NewCustomers(bound{d}, d.custody.Has, d.log, time.Now)
+	ac := admission.Default()
+	ac.Nodes, ac.Customer = d.registry, d.own.Has
+	d.admission = admission.New(ac)
+	if d.host, err = transfer.NewHost(ctx, hostKey, o.Config.Network.Listen, transfer.WithGate(d.admission), transfer.WithInbound(inbound)); err != nil {
 		return fmt.Errorf("nodes could not reach this router: %w; change network.listen, or stop what uses the port", err)
 	}
-	d.registry = registry.New(o.Chain, d.log)
 	dc := dispatch.Default()
 	dc.Router, dc.Cosigner, dc.Sessions, dc.Nodes, dc.Host, dc.Logger = d.address, d.cosigner, d.custody, d.registry, d.host, d.log
 	if d.dispatch, err = dispatch.New(dc); err != nil {
@@ -191,7 +201,10 @@ func (d *Daemon) openGateway() error {
 	d.metrics = prometheus.NewRegistry()
 	d.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	gc := gateway.DefaultConfig()
-	gc.Origins, gc.MaxCalls = o.Config.Gateway.Origins, o.Config.Gateway.MaxCalls
+	of := o.Config.Gateway
+	gc.Origins, gc.MaxCalls, gc.MaxMemory = of.Origins, of.MaxCalls, int64(of.MaxMemoryMiB)<<20
+	gc.MaxConns, gc.MaxConnsPerAddress = of.MaxConnections, of.MaxConnectionsPerAddress
+	gc = gc.Shared()
 	parts := gateway.Parts{Backend: d.dispatch, Keys: d.keys, Log: d.log, Registry: d.metrics, Now: time.Now, Rand: rand.Reader}
 	if o.Config.Gateway.Sessions {
 		parts.Sessions = sessions{d}
@@ -214,6 +227,8 @@ func (d *Daemon) serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	var after errgroup.Group
 	after.Go(func() error { return d.registry.Run(rest) })
+	after.Go(func() error { return d.own.Run(rest) })
+	after.Go(func() error { return d.admission.Run(rest, d.host) })
 	after.Go(func() error { return d.topic.Run(rest) })
 	after.Go(func() error { return d.dispatch.Run(rest) })
 	after.Go(func() error { return d.forget(rest) })

@@ -33,6 +33,9 @@ func (g *Gateway) readBody(v *visit, r *http.Request, l *lease) ([]byte, error) 
 	case errors.As(err, &large):
 		drain(v, r)
 		return nil, tooLarge()
+	case errors.Is(err, errShare):
+		v.Header().Set("Connection", "close")
+		return nil, tooMany("This session's requests hold as much memory as they may. Wait for one to end.", "session_memory", time.Second)
 	case errors.Is(err, errMemory):
 		return nil, busy("The router holds as many requests as it can. Please try again.", "memory")
 	case errors.Is(err, os.ErrDeadlineExceeded):

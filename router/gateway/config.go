@@ -11,6 +11,9 @@ import (
 // MaxBody is the most that a request's body may have: with path and headers it is the body of a call.
 const MaxBody = call.MaxBody - 64<<10
 
+// MinMemory holds one request.
+const MinMemory = bodyFactor * MaxBody
+
 // MaxHeader bounds a request's headers.
 const MaxHeader = 32 << 10
 
@@ -25,11 +28,15 @@ type Config struct {
 	Units    Units  // of calls that do not say how many they allow
 	MaxPrice uint64 // uemc, of calls that do not say what they allow
 
-	MaxCalls       int   // that run at the same time
-	MaxCallsPerKey int   // where the key itself says nothing
-	MaxConns       int   // connections
-	MaxMemory      int64 // bytes of bodies and answers that are held at the same time
-	MaxAnswer      int64 // bytes of an answer that is read to its end before it is passed on; a longer one is passed on as it comes
+	MaxCalls           int // that run at the same time
+	MaxCallsPerKey     int // where the key itself says nothing
+	MaxCallsPerSession int // of all its keys: it makes as many of those as it likes
+	MaxConns           int // connections
+	MaxConnsPerAddress int // of one address, IPv6 of a /64
+
+	MaxMemory           int64 // bytes of bodies and answers that are held at the same time
+	MaxMemoryPerSession int64 // of one session: a body that comes slowly holds its memory, and costs its sender nothing
+	MaxAnswer           int64 // bytes of an answer that is read to its end before it is passed on; a longer one is passed on as it comes
 
 	HeaderTime time.Duration // for a request's headers
 	BodyTime   time.Duration // for its body
@@ -56,12 +63,26 @@ func DefaultConfig() Config {
 		Origins:  []string{"*"},
 		Units:    Units{Text: 4096, Prompt: 131_072, Embeddings: 8192, Images: 1, Audio: 4096, Other: 4096},
 		MaxPrice: 100_000_000,
-		MaxCalls: 1024, MaxCallsPerKey: 64, MaxConns: 4096, MaxMemory: 2 << 30, MaxAnswer: 64 << 20,
+		MaxCalls: 1024, MaxCallsPerKey: 64, MaxCallsPerSession: 512, MaxConns: 4096, MaxConnsPerAddress: 1024,
+		MaxMemory: 2 << 30, MaxMemoryPerSession: 512 << 20, MaxAnswer: 64 << 20,
 		HeaderTime: 10 * time.Second, BodyTime: time.Minute, WriteTime: 30 * time.Second, IdleTime: 2 * time.Minute,
 		CallTime: 10 * time.Minute, DrainTime: 30 * time.Second,
 		FailedKeys: 20, FailedKeysEvery: 3 * time.Second,
 		CacheEntries: 10_000, CacheBytes: 256 << 20, CacheTime: 10 * time.Minute,
 	}
+}
+
+// Alone is the configuration of a gateway with one session: nobody else is there to get a share.
+func (c Config) Alone() Config {
+	c.MaxCallsPerSession, c.MaxMemoryPerSession, c.MaxConnsPerAddress = c.MaxCalls, c.MaxMemory, c.MaxConns
+	return c
+}
+
+// Shared gives a session half of the calls and a quarter of the memory, and no less than one request needs.
+func (c Config) Shared() Config {
+	c.MaxCallsPerSession = max(c.MaxCalls/2, 1)
+	c.MaxMemoryPerSession = max(c.MaxMemory/4, MinMemory)
+	return c
 }
 
 // Validate names the first value that makes no sense.
@@ -74,8 +95,11 @@ func (c Config) Validate() error {
 		{"MaxPrice", c.MaxPrice > 0},
 		{"MaxCalls", c.MaxCalls > 0},
 		{"MaxCallsPerKey", c.MaxCallsPerKey > 0},
+		{"MaxCallsPerSession", c.MaxCallsPerSession > 0},
 		{"MaxConns", c.MaxConns > 0},
-		{"MaxMemory, which holds one request at least", c.MaxMemory >= bodyFactor*MaxBody},
+		{"MaxConnsPerAddress", c.MaxConnsPerAddress > 0},
+		{"MaxMemory, which holds one request at least", c.MaxMemory >= MinMemory},
+		{"MaxMemoryPerSession, which holds one request at least", c.MaxMemoryPerSession >= MinMemory},
 		{"MaxAnswer", c.MaxAnswer > 0},
 		{"HeaderTime", c.HeaderTime > 0},
 		{"BodyTime", c.BodyTime > 0},

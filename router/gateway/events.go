@@ -19,7 +19,12 @@ func (t *transfer) events() error {
 	t.head()
 	cut := &eventWriter{to: t.visit.Write}
 	if err := t.each(cut.write); err != nil {
-		return err
+		if !cut.done || !errors.Is(err, errBroke) {
+			return err
+		}
+		// The customer has all of the answer; the node went away between its end and the receipt. An error behind [DONE] would be
+		// about nothing, and have some ask and pay again.
+		t.visit.failure = err
 	}
 	t.finish()
 	if _, err := t.visit.Write(cut.held); err != nil {
@@ -40,6 +45,7 @@ func (t *transfer) events() error {
 type eventWriter struct {
 	to   func([]byte) (int, error)
 	held []byte
+	done bool // [DONE] was passed on, and nothing after it
 }
 
 func (e *eventWriter) write(b []byte) (int, error) {
@@ -54,8 +60,16 @@ func (e *eventWriter) write(b []byte) (int, error) {
 	if _, err := e.to(e.held[:end]); err != nil {
 		return 0, err
 	}
+	e.done = endsDone(e.held[:end])
 	e.held = append(e.held[:0], e.held[end:]...)
 	return len(b), nil
+}
+
+// endsDone tells whether the last of some events is the one that ends a stream of OpenAI's.
+func endsDone(events []byte) bool {
+	events = bytes.TrimRight(events, "\r\n")
+	data, ok := bytes.CutPrefix(events[bytes.LastIndexAny(events, "\r\n")+1:], []byte("data:"))
+	return ok && string(bytes.TrimSpace(data)) == "[DONE]"
 }
 
 // eventsEnd is where the last whole event ends: at an empty line.

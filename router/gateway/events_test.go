@@ -84,6 +84,29 @@ func TestEventsAtOnce(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 }
 
+// A node that goes away behind [DONE] has broken nothing off: no error follows.
+func TestEventsBreakAfterTheEnd(t *testing.T) {
+	s := newSite(t, nil)
+	over := map[string]string{"plain": "data: {}\n\ndata: [DONE]\n\n", "returns": "data: {}\r\n\r\ndata:[DONE]\r\n\r\n"}
+	not := map[string]string{"word": "data: {\"text\":\"[DONE]\"}\n\n", "more": "data: [DONE]\n\ndata: {}\n\n"}
+	for _, texts := range []map[string]string{over, not} {
+		for name, text := range texts {
+			s.backend.Add(gateway.Model{ID: name}, func(_ context.Context, _ *http.Request, w *gatewaytest.Writer) error {
+				w.Header().Set("Content-Type", "text/event-stream")
+				_, err := io.WriteString(w, text)
+				return errors.Join(err, errors.New("gone"))
+			})
+		}
+	}
+	for name, text := range over {
+		require.Equal(t, text, s.do("GET", "/call/"+name+"/", "").body)
+	}
+	require.Contains(t, s.logs.String(), "broke off", "its operator hears of it")
+	for name := range not {
+		require.Contains(t, s.do("GET", "/call/"+name+"/", "").body, "node_fault", name)
+	}
+}
+
 // A stream that breaks ends by an error of its own, without half an event before it and without [DONE].
 func TestEventsBreak(t *testing.T) {
 	s := newSite(t, nil)

@@ -76,7 +76,7 @@ func (g *Gateway) admit(v *visit, r *http.Request, read func(*order) error) (err
 	if o.terms, err = readTerms(r.Header); err != nil {
 		return err
 	}
-	l := &lease{pool: g.memory}
+	l := &lease{pool: g.memory, session: o.key.Session}
 	defer l.free()
 	if o.body, err = g.readBody(v, r, l); err != nil {
 		return err

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/edgematrix/emc/router/apikey"
 )
@@ -40,7 +39,7 @@ type Gateway struct {
 	catalogue *catalogue
 	cache     *cache
 	slots     *slots
-	memory    *semaphore.Weighted
+	memory    *memory
 	guard     *guard
 	sessions  Sessions
 }
@@ -55,7 +54,7 @@ func New(cfg Config, p Parts) (*Gateway, error) {
 	}
 	g := &Gateway{
 		Config: cfg, backend: p.Backend, keys: p.Keys, sessions: p.Sessions, log: p.Log, now: p.Now, rand: p.Rand,
-		catalogue: &catalogue{backend: p.Backend, now: p.Now}, slots: newSlots(cfg.MaxCalls, cfg.MaxCallsPerKey), memory: semaphore.NewWeighted(cfg.MaxMemory),
+		catalogue: &catalogue{backend: p.Backend, now: p.Now}, slots: newSlots(cfg), memory: newMemory(cfg.MaxMemory, cfg.MaxMemoryPerSession),
 	}
 	var err, err2, err3 error
 	g.guard, err = newGuard(cfg.FailedKeys, cfg.FailedKeysEvery)

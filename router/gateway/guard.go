@@ -45,11 +45,13 @@ func (g *guard) failed(address string, now time.Time) bool {
 	return !l.AllowN(now, 1)
 }
 
-// source is whom a request's address belongs to: an IPv6 customer has at least a /64 of them.
-func source(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+func source(r *http.Request) string { return sourceOf(r.RemoteAddr) }
+
+// sourceOf is whom an address belongs to: an IPv6 customer has at least a /64 of them.
+func sourceOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return r.RemoteAddr
+		return address
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil {

@@ -20,7 +20,8 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 		ErrorLog: log.New(io.Discard, "", 0), // it tells of what clients send; panics are told by the gateway
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(netutil.LimitListener(listener, g.MaxConns)) }()
+	each := newConns(listener, g.MaxConnsPerAddress, func() { g.metrics.refused.WithLabelValues("address_connections").Inc() })
+	go func() { failed <- server.Serve(netutil.LimitListener(each, g.MaxConns)) }()
 	select {
 	case err := <-failed:
 		return err

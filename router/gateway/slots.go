@@ -7,16 +7,18 @@ import (
 	"github.com/edgematrix/emc/router/apikey"
 )
 
-// slots bound the calls that run, of all customers and of each key.
+// slots bound the calls that run, of all customers, of each session and of each key.
 type slots struct {
-	all, each int
+	all, session, each int
 
-	mu    sync.Mutex
-	total int
-	byKey map[string]int
+	mu               sync.Mutex
+	total            int
+	byKey, bySession map[string]int
 }
 
-func newSlots(all, each int) *slots { return &slots{all: all, each: each, byKey: map[string]int{}} }
+func newSlots(c Config) *slots {
+	return &slots{all: c.MaxCalls, session: c.MaxCallsPerSession, each: c.MaxCallsPerKey, byKey: map[string]int{}, bySession: map[string]int{}}
+}
 
 // take returns how to give the slot back.
 func (s *slots) take(k apikey.Key) (release func(), err error) {
@@ -29,17 +31,25 @@ func (s *slots) take(k apikey.Key) (release func(), err error) {
 	switch {
 	case s.byKey[k.ID] >= most:
 		return nil, tooMany("This API key has as many calls running as it may. Wait for one to end.", "key_concurrency", time.Second)
+	case s.bySession[k.Session] >= s.session:
+		return nil, tooMany("This session has as many calls running as it may. Wait for one to end.", "session_concurrency", time.Second)
 	case s.total >= s.all:
 		return nil, busy("The router has as many calls running as it may. Please try again.", "concurrency")
 	}
 	s.total++
 	s.byKey[k.ID]++
+	s.bySession[k.Session]++
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.total--
-		if s.byKey[k.ID]--; s.byKey[k.ID] == 0 {
-			delete(s.byKey, k.ID)
-		}
+		fewer(s.byKey, k.ID)
+		fewer(s.bySession, k.Session)
 	}, nil
+}
+
+func fewer(of map[string]int, name string) {
+	if of[name]--; of[name] == 0 {
+		delete(of, name)
+	}
 }

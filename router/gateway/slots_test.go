@@ -10,7 +10,7 @@ import (
 
 // Keys that have no call are forgotten: there may be many of them.
 func TestSlotsForget(t *testing.T) {
-	s := newSlots(5, 2)
+	s := newSlots(Config{MaxCalls: 5, MaxCallsPerKey: 2, MaxCallsPerSession: 5})
 	first, err := s.take(apikey.Key{ID: "a"})
 	require.NoError(t, err)
 	second, err := s.take(apikey.Key{ID: "a"})
@@ -21,6 +21,7 @@ func TestSlotsForget(t *testing.T) {
 	require.Equal(t, map[string]int{"a": 1}, s.byKey)
 	second()
 	require.Empty(t, s.byKey)
+	require.Empty(t, s.bySession)
 	require.Zero(t, s.total)
 }
 

@@ -13,9 +13,11 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,6 +49,7 @@ type Options struct {
 	Origins []string
 	Logger  *slog.Logger
 	// Ready is called once, when programs can call: with the base URL, and with the API key that was made for this start.
+	// A router or nodes that are silent do not hold it up for long.
 	Ready func(url, key string)
 }
 
@@ -55,6 +58,8 @@ const (
 	dialWait   = 10 * time.Second
 	keep       = time.Second
 	again      = 5 * time.Second // until the router is dialled again
+	// silence is how long a first node is waited for: of each the first status is lost while the chain is asked about it.
+	silence = 3 * mesh.Interval
 )
 
 // Gateway is one that runs.
@@ -63,25 +68,33 @@ type Gateway struct {
 	router peer.AddrInfo
 	host   host.Host
 	close  []func() error
+
+	heard chan struct{} // closed when a node was heard
+	once  sync.Once
 }
 
 // Run serves until ctx ends.
 func Run(ctx context.Context, o Options) (err error) {
-	if err := homedir.Make(o.Dir); err != nil {
-		return err
-	}
-	unlock, err := homedir.Lock(o.Dir)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	g := &Gateway{opts: o}
+	g := &Gateway{opts: o, heard: make(chan struct{})}
 	defer func() {
 		for i := len(g.close) - 1; i >= 0; i-- {
 			err = errors.Join(err, g.close[i]())
 		}
 	}()
 	return g.run(ctx)
+}
+
+// lock makes the directory, and takes it.
+func (g *Gateway) lock() error {
+	if err := homedir.Make(g.opts.Dir); err != nil {
+		return err
+	}
+	unlock, err := homedir.Lock(g.opts.Dir)
+	if err != nil {
+		return err
+	}
+	g.close = append(g.close, func() error { unlock(); return nil })
+	return nil
 }
 
 func (g *Gateway) run(ctx context.Context) error {
@@ -97,6 +110,9 @@ func (g *Gateway) run(ctx context.Context) error {
 	}
 	router, err := g.findRouter(ctx, info)
 	if err != nil {
+		return err
+	}
+	if err := g.lock(); err != nil { // not before: a session that is none leaves no directory behind
 		return err
 	}
 	identity, err := transfer.HostKey(o.Secret)
@@ -133,10 +149,14 @@ func (g *Gateway) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	topic, err := mesh.Join(ctx, mesh.Config{Host: g.host, ChainID: o.Chain.ChainID(), Admit: nodes.Admit, Heard: calls.Heard, Logger: o.Logger})
+	topic, err := mesh.Join(ctx, mesh.Config{Host: g.host, ChainID: o.Chain.ChainID(), Admit: nodes.Admit, Logger: o.Logger, Heard: func(s mesh.Status) {
+		calls.Heard(s)
+		g.once.Do(func() { close(g.heard) })
+	}})
 	if err != nil {
 		return err
 	}
+	o.Logger.Info("gateway started", "session", o.Session, "until", info.ExpiresAt.UTC().Format(time.RFC3339), "router", router, "home", o.Dir)
 	return g.serve(ctx, nodes, calls, topic)
 }
 
@@ -159,11 +179,25 @@ func (g *Gateway) serve(ctx context.Context, nodes *registry.Registry, calls *di
 	after.Go(func() error { return calls.Run(rest) })
 	after.Go(func() error { g.dial(rest); return nil })
 	if g.opts.Ready != nil {
-		g.opts.Ready("http://"+listener.Addr().String()+"/v1", key)
+		after.Go(func() error { g.ready(rest, "http://"+listener.Addr().String()+"/v1", key); return nil })
 	}
 	err = web.Serve(ctx, listener)
 	stop()
 	return errors.Join(err, after.Wait())
+}
+
+// ready says that programs can call, once there is a node to be called.
+func (g *Gateway) ready(ctx context.Context, url, key string) {
+	late := time.NewTimer(silence)
+	defer late.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-late.C:
+		g.opts.Logger.Warn("no node was heard yet: programs are told that there is no such model until one is")
+	case <-g.heard:
+	}
+	g.opts.Ready(url, key)
 }
 
 // web makes the HTTP side, with an API key for this start: the ones before it end.
@@ -193,7 +227,7 @@ func (g *Gateway) web(calls *dispatch.Dispatch) (*gateway.Gateway, string, error
 	if err != nil {
 		return nil, "", err
 	}
-	cfg := gateway.DefaultConfig()
+	cfg := gateway.DefaultConfig().Alone()
 	cfg.Origins = g.opts.Origins
 	web, err := gateway.New(cfg, gateway.Parts{
 		Backend: calls, Keys: keys, Log: g.opts.Logger, Registry: prometheus.NewRegistry(), Now: time.Now, Rand: rand.Reader,
@@ -246,11 +280,15 @@ func (g *Gateway) reach(ctx context.Context, n registry.Node) error {
 func (g *Gateway) dial(ctx context.Context) {
 	said := false
 	for ctx.Err() == nil {
+		there := g.host.Network().Connectedness(g.router.ID) == network.Connected
 		try, cancel := context.WithTimeout(ctx, dialWait)
 		err := g.host.Connect(try, g.router)
 		cancel()
 		if err != nil && !said && ctx.Err() == nil {
 			g.opts.Logger.Warn("the router is not reached; trying again until it is", "peer", g.router.ID, "error", err)
+		}
+		if err == nil && !there {
+			g.opts.Logger.Info("connected to the router", "peer", g.router.ID)
 		}
 		said = err != nil
 		wait := time.NewTimer(again)

@@ -93,6 +93,14 @@ func (r *Registry) Admit(a receipt.Address) bool {
 	return ok
 }
 
+// Known tells whether a node is registered, as far as that was asked already. Who may be anybody is not asked about.
+func (r *Registry) Known(a receipt.Address) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.entries[question{node: a}]
+	return e != nil && !e.at.IsZero() && e.node.Registered
+}
+
 // App tells what is known of an app now.
 func (r *Registry) App(id string) (App, bool) {
 	e, ok := r.look(question{app: id})

@@ -36,10 +36,18 @@ func (a *app) chat(w http.ResponseWriter, r *http.Request) {
 	var asked struct {
 		MaxTokens int  `json:"max_tokens"`
 		Stream    bool `json:"stream"`
+		// User is said back in every token, so that nobody's answer can be taken for another's.
+		User string `json:"user"`
+		// Pace is between two tokens, ms; -1 is none.
+		Pace int `json:"pace_ms"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || !asked.Stream {
 		http.Error(w, `{"error":{"message":"only streams"}}`, http.StatusBadRequest)
 		return
+	}
+	pace := tokenEvery
+	if asked.Pace != 0 {
+		pace = time.Duration(max(asked.Pace, 0)) * time.Millisecond
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
@@ -48,9 +56,9 @@ func (a *app) chat(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			a.cancelled.Add(1)
 			return
-		case <-time.After(tokenEvery):
+		case <-time.After(pace):
 		}
-		fmt.Fprintf(w, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%d \"}}]}\n\n", i)
+		_, _ = io.WriteString(w, "data: "+token(asked.User, i)+"\n\n")
 		if out.Flush() != nil {
 			a.cancelled.Add(1)
 			return
@@ -58,4 +66,9 @@ func (a *app) chat(w http.ResponseWriter, r *http.Request) {
 		a.tokens.Add(1)
 	}
 	_, _ = io.WriteString(w, "data: [DONE]\n\n")
+}
+
+// token is one event's data.
+func token(user string, i int) string {
+	return fmt.Sprintf(`{"choices":[{"index":0,"delta":{"content":"%s%d "}}]}`, user, i)
 }

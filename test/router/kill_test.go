@@ -14,7 +14,8 @@ import (
 // once; what broke is told as broken, and costs at most what had come; in the end the
 // chain's books show every uemc.
 func TestKilledInTheMiddle(t *testing.T) {
-	s := newSite(t)
+	t.Parallel()
+	s := newSite(t, small)
 	a := newApp(t)
 	w := s.worker("worker", a)
 	s.ready(1)
@@ -77,6 +78,7 @@ func (s *site) settle(whole int64) {
 		status, err := s.router.Status(s.ctx)
 		return status.Exposure.Cosigned[s.session] >= whole, err
 	}))
+	s.Log("all is vouched for")
 	_, err := s.net.Tx(s.ctx, "bob", "market", "close-session", s.session)
 	require.NoError(s, err)
 	require.NoError(s, rig.Eventually(s.ctx, patience, "the session is settled", func() (bool, error) {
@@ -116,6 +118,6 @@ func (s *site) paid() int64 {
 	for _, l := range lanes.Lanes {
 		sum += int64(l.Amount)
 	}
-	require.EqualValues(s, deposit, sum+int64(c.Session.Refunded), fmt.Sprintf("%+v", c))
+	require.EqualValues(s, s.deposit, sum+int64(c.Session.Refunded), fmt.Sprintf("%+v", c))
 	return sum
 }

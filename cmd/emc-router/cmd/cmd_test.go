@@ -63,6 +63,13 @@ func TestWords(t *testing.T) {
 	require.ErrorContains(t, err, "AMOUNT")
 	_, err = run(t, "register", "--home", h, "--stake", "10emc")
 	require.ErrorContains(t, err, "--from")
+	const session = "0123456789abcdef0123456789abcdef"
+	_, err = run(t, "gateway", "x", "--key", "calls", "--home", h)
+	require.ErrorContains(t, err, "SESSION")
+	_, err = run(t, "gateway", session, "--key", "calls", "--home", h)
+	require.ErrorContains(t, err, "--chain-id")
+	_, err = run(t, "gateway", session, "--key", "calls", "--home", h, "--chain-id", "emc-1", "--listen", "here")
+	require.ErrorContains(t, err, "--listen")
 	out, err := run(t, "doctor", "--home", h)
 	require.Error(t, err)
 	require.Contains(t, out, "FAIL  chain")

@@ -3,6 +3,7 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/cosmos/cosmos-sdk/crypto"
 	"github.com/cosmos/cosmos-sdk/crypto/keyring"
 	"github.com/cosmos/cosmos-sdk/crypto/keys/secp256k1"
+	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
 
 	"github.com/edgematrix/emc/pkg/chainclient"
 	"github.com/edgematrix/emc/pkg/operator"
@@ -28,17 +30,21 @@ func gatewayCmd() *cobra.Command {
 from it, and no router reads what you ask. A router of the session co-signs what you owe, and tells which nodes there
 are; the nodes are called directly, so only those that can be reached from here answer.
 
-It needs no registration and no stake. Its ledger is in the home; never restore it from a copy.`,
-		Example: `  emcd keys add session --keyring-backend test
-  emcd tx market open-session 10emc --seconds 86400 --key … --allotments '{"router":"emc1…","amount":{"denom":"uemc","amount":"10000000"}}' --from alice
-  emc-router gateway 3f2a… --key session --keyring-backend test --chain-id emc-1 --rpc http://127.0.0.1:26657`,
+It needs no registration and no stake, and may be killed at any moment. What was promised is in the home: never restore
+it from a copy, nor run the session from two machines.
+
+The API key that it prints is a master key, and ends when the gateway starts again. Programs that shall go on with theirs
+get keys of their own by it (POST /emc/v1/keys), with a limit each.`,
+		Example: `  emcd keys add calls --keyring-backend test
+  emcd session open 10emc --key calls --router emc1… --from alice
+  emc-router gateway 3f2a… --key calls --keyring-backend test --chain-id emc-1 --rpc http://127.0.0.1:26657`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			session, err := receipt.ParseSessionID(args[0])
 			if err != nil {
 				return fmt.Errorf("SESSION: %w", err)
 			}
-			if err := c.Validate(); err != nil {
+			if err := gatewayFlags(c); err != nil {
 				return err
 			}
 			log := logger(c.Log, os.Stderr)
@@ -51,7 +57,7 @@ It needs no registration and no stake. Its ledger is in the home; never restore 
 				return err
 			}
 			if _, err := chain.CheckChain(cmd.Context()); err != nil {
-				return err
+				return fmt.Errorf("%w (--chain-id and --rpc)", err)
 			}
 			ring, err := operator.OpenKeyring(backend, dir, cmd.InOrStdin(), chain.Codec)
 			if err != nil {
@@ -73,7 +79,7 @@ It needs no registration and no stake. Its ledger is in the home; never restore 
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.Chain.ID, "chain-id", c.Chain.ID, "chain of the session (required)")
+	f.StringVar(&c.Chain.ID, "chain-id", c.Chain.ID, "chain on which the session was opened (required)")
 	f.StringVar(&c.Chain.RPC, "rpc", c.Chain.RPC, "CometBFT RPC endpoint of one of its nodes")
 	f.StringVar(&c.Gateway.Listen, "listen", c.Gateway.Listen, "HOST:PORT at which your programs call")
 	f.StringSliceVar(&c.Gateway.Origins, "origins", c.Gateway.Origins, "web pages that may call; * is all")
@@ -83,6 +89,20 @@ It needs no registration and no stake. Its ledger is in the home; never restore 
 	f.StringVar(&dir, "keyring-home", env("KEYRING_HOME", defaultKeyring()), "directory of the keyring: emcd's home")
 	_ = cmd.MarkFlagRequired("key")
 	return cmd
+}
+
+// gatewayFlags checks what was typed, by the names that it was typed with.
+func gatewayFlags(c config.Config) error {
+	if c.Chain.ID == "" {
+		return errors.New("--chain-id is missing: the chain on which the session was opened")
+	}
+	if _, _, err := net.SplitHostPort(c.Gateway.Listen); err != nil {
+		return fmt.Errorf("--listen: %q is not HOST:PORT, such as 127.0.0.1:8080", c.Gateway.Listen)
+	}
+	if err := c.Validate(); err != nil {
+		return fmt.Errorf("a setting of this command is wrong: %w", err)
+	}
+	return nil
 }
 
 func defaultKeyring() string {
@@ -96,9 +116,12 @@ func defaultKeyring() string {
 // secretOf takes a key out of the keyring: it signs every call, which a keyring does not do a thousand times a second.
 func secretOf(ring keyring.Keyring, name string) ([]byte, error) {
 	const passphrase = "in memory" // the armor never leaves this function
+	if _, err := ring.Key(name); errors.Is(err, sdkerrors.ErrKeyNotFound) {
+		return nil, fmt.Errorf("--key: the keyring has no %q; `emcd keys list` shows the keys there are (--keyring-home and --keyring-backend say which keyring)", name)
+	}
 	armor, err := ring.ExportPrivKeyArmor(name, passphrase)
 	if err != nil {
-		return nil, fmt.Errorf("key %q cannot be taken from the keyring: %w; `emcd keys list` shows the keys there are, and one on a Ledger cannot sign calls", name, err)
+		return nil, fmt.Errorf("--key: %q cannot be taken from the keyring: %w; one on a Ledger cannot sign calls", name, err)
 	}
 	key, _, err := crypto.UnarmorDecryptPrivKey(armor, passphrase)
 	if err != nil {
@@ -106,7 +129,7 @@ func secretOf(ring keyring.Keyring, name string) ([]byte, error) {
 	}
 	secret, ok := key.(*secp256k1.PrivKey)
 	if !ok {
-		return nil, errors.New("a session's key is secp256k1")
+		return nil, fmt.Errorf("--key: a session's key is secp256k1, %q is another kind", name)
 	}
 	return secret.Key, nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cosmos/cosmos-sdk/client"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/edgematrix/emc/pkg/amount"
 	"github.com/edgematrix/emc/pkg/jobclient"
@@ -35,10 +36,11 @@ func sessionCommand() *cobra.Command {
 		Long: `Open a session that pays for calls through a router, and get the API key with which any OpenAI client makes them.
 
 The session's key is made and kept by the router: it can spend what is allotted to it, nothing else. A wallet's key never
-leaves its keyring. "emcd tx market open-session" opens one whose key is yours, and "emcd tx market close-session" closes any.`,
+leaves its keyring. With "open --key NAME" the session's key is yours: then you run the gateway, by "emc-router gateway".
+"emcd tx market close-session" closes any session.`,
 		RunE: client.ValidateCmd,
 	}
-	cmd.AddCommand(sessionOpenCmd(), sessionClaimCmd(), sessionKeyCmd())
+	cmd.AddCommand(sessionOpenCmd(), sessionClaimCmd(), apiKeyCmd())
 	return cmd
 }
 
@@ -53,17 +55,25 @@ type claim struct {
 }
 
 func sessionOpenCmd() *cobra.Command {
-	var url string
+	var router, own string
 	var life time.Duration
 	cmd := &cobra.Command{
-		Use:   "open DEPOSIT --router URL",
+		Use:   "open DEPOSIT --router URL|ADDRESS",
 		Short: "Pay a deposit, and get an API key for it",
 		Long: `Pay a deposit that a router may spend on your calls, and print the base URL and the API key for an OpenAI client.
 
 What is not spent comes back when the session is closed or ends. The API key is a master key: with it more keys are made,
-each with a limit of its own ("emcd session key create"), and programs should get those.`,
+each with a limit of its own ("emcd session api-key create"), and programs should get those.
+
+With --key NAME the session's key is one of your keyring, which no router gets: the router co-signs what you spend, and
+the gateway that your programs call is one that you run. Make a key for nothing else, because whoever has it can spend
+the deposit.`,
 		Example: `  emcd session open 10emc --router http://127.0.0.1:8080 --from alice
-  OPENAI_BASE_URL=http://127.0.0.1:8080/v1 OPENAI_API_KEY=sk-emc-… your-program`,
+  OPENAI_BASE_URL=http://127.0.0.1:8080/v1 OPENAI_API_KEY=sk-emc-… your-program
+
+  emcd keys add calls
+  emcd session open 10emc --key calls --router emc1… --from alice
+  emc-router gateway SESSION --key calls --chain-id emc-1`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			deposit, err := amount.ParseCoin(args[0])
@@ -76,45 +86,70 @@ each with a limit of its own ("emcd session key create"), and programs should ge
 			if err != nil {
 				return err
 			}
-			c := claim{Router: routerURL(url)}
-			if err := ask(ctx, c.Router+"/emc/v1/sessions", struct{}{}, &c); err != nil {
-				return err
+			d := opening{wallet: wallet, deposit: deposit, life: life}
+			if own != "" {
+				return d.withKey(cmd.OutOrStdout(), chain, own, router)
 			}
-			if c.ChainID != chain.ChainID {
-				return fmt.Errorf("the router at %s serves %s, this is %s: give another --router, or another --node", c.Router, c.ChainID, chain.ChainID)
-			}
-			file, err := c.keep(chain.HomeDir)
-			if err != nil {
-				return err
-			}
-			tx, err := wallet.Send(ctx, &types.MsgOpenSession{
-				Owner: wallet.Address(), Deposit: deposit, Key: c.PublicKey, Seconds: uint64(life / time.Second),
-				Allotments: []types.Allotment{{Router: c.Address, Amount: deposit}},
-			}, func(string) error { return nil })
-			if err != nil {
-				return err
-			}
-			var opened types.MsgOpenSessionResponse
-			if err := opened.Unmarshal(tx.Response); err != nil {
-				return fmt.Errorf("the answer of transaction %s: %w", tx.Hash, err)
-			}
-			c.Session = opened.Session
-			if err := c.write(file); err != nil {
-				return fmt.Errorf("session %s is open, but its claim could not be completed in %s: %w", c.Session, file, err)
-			}
-			key, err := c.redeem(ctx)
-			if err != nil {
-				return fmt.Errorf("session %s is open, but the router gives no API key yet: %w\n`emcd session claim %s` tries again", c.Session, err, file)
-			}
-			c.tell(cmd.OutOrStdout(), key, opened.ExpiresAt)
-			return nil
+			return d.atRouter(ctx, cmd.OutOrStdout(), chain, router)
 		},
 	}
-	cmd.Flags().StringVar(&url, "router", "", "URL of the router's gateway (required)")
+	cmd.Flags().StringVar(&router, "router", "", "URL of the router's gateway; with --key, the router's address on the chain (required)")
+	cmd.Flags().StringVar(&own, "key", "", "name of a key in the keyring that becomes the session's, for a gateway of your own")
 	cmd.Flags().DurationVar(&life, "for", 24*time.Hour, "how long the session lives")
 	_ = cmd.MarkFlagRequired("router")
 	addJobSigning(cmd)
 	return cmd
+}
+
+// opening is a session that is paid for.
+type opening struct {
+	wallet  jobclient.Wallet
+	deposit sdk.Coin
+	life    time.Duration
+}
+
+// open allots the whole deposit to one router.
+func (d opening) open(ctx context.Context, key []byte, router string) (opened types.MsgOpenSessionResponse, err error) {
+	tx, err := d.wallet.Send(ctx, &types.MsgOpenSession{
+		Owner: d.wallet.Address(), Deposit: d.deposit, Key: key, Seconds: uint64(d.life / time.Second),
+		Allotments: []types.Allotment{{Router: router, Amount: d.deposit}},
+	}, func(string) error { return nil })
+	if err != nil {
+		return opened, err
+	}
+	if err := opened.Unmarshal(tx.Response); err != nil {
+		return opened, fmt.Errorf("the answer of transaction %s: %w", tx.Hash, err)
+	}
+	return opened, nil
+}
+
+// atRouter opens a session whose key the router keeps.
+func (d opening) atRouter(ctx context.Context, out io.Writer, chain client.Context, url string) error {
+	c := claim{Router: routerURL(url)}
+	if err := ask(ctx, c.Router+"/emc/v1/sessions", struct{}{}, &c); err != nil {
+		return err
+	}
+	if c.ChainID != chain.ChainID {
+		return fmt.Errorf("the router at %s serves %s, this is %s: give another --router, or another --node", c.Router, c.ChainID, chain.ChainID)
+	}
+	file, err := c.keep(chain.HomeDir)
+	if err != nil {
+		return err
+	}
+	opened, err := d.open(ctx, c.PublicKey, c.Address)
+	if err != nil {
+		return err
+	}
+	c.Session = opened.Session
+	if err := c.write(file); err != nil {
+		return fmt.Errorf("session %s is open, but its claim could not be completed in %s: %w", c.Session, file, err)
+	}
+	key, err := c.redeem(ctx)
+	if err != nil {
+		return fmt.Errorf("session %s is open, but the router gives no API key yet: %w\n`emcd session claim %s` tries again", c.Session, err, file)
+	}
+	c.tell(out, key, opened.ExpiresAt)
+	return nil
 }
 
 func sessionClaimCmd() *cobra.Command {
@@ -207,11 +242,15 @@ func (c claim) redeem(ctx context.Context) (key string, err error) {
 }
 
 func (c claim) tell(out io.Writer, key string, expires int64) {
-	fmt.Fprintf(out, "session   %s\n", c.Session)
+	tellSession(out, c.Session, expires)
+	fmt.Fprintf(out, "base URL  %s/v1\nAPI key   %s\n", c.Router, key)
+}
+
+func tellSession(out io.Writer, session string, expires int64) {
+	fmt.Fprintf(out, "session   %s\n", session)
 	if expires > 0 {
 		fmt.Fprintf(out, "until     %s\n", time.Unix(expires, 0).UTC().Format(time.DateTime+" MST"))
 	}
-	fmt.Fprintf(out, "base URL  %s/v1\nAPI key   %s\n", c.Router, key)
 }
 
 // ask posts JSON to a router, and reads its answer or its error in OpenAI's shape.

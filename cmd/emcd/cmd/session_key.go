@@ -1,193 +1,87 @@
 package cmd
 
 import (
-	"context"
-	"encoding/json"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"os"
-	"text/tabwriter"
-	"time"
-
-	"github.com/spf13/cobra"
-
-	"cosmossdk.io/math"
+	"strings"
 
 	"github.com/cosmos/cosmos-sdk/client"
+	"github.com/cosmos/cosmos-sdk/crypto/keyring"
+	"github.com/cosmos/cosmos-sdk/crypto/keys/secp256k1"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 
-	"github.com/edgematrix/emc/pkg/amount"
+	"github.com/edgematrix/emc/app"
+	"github.com/edgematrix/emc/pkg/jobclient"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
 
-// sessionKeyCmd manages API keys where they are: at the router.
-func sessionKeyCmd() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "key", Short: "Make, list, limit and revoke the API keys of a session",
-		Long: `Make, list, limit and revoke the API keys of a session, at the router that it was opened through.
-
-The router's URL and the session's master key are what "emcd session open" printed. Both are read from the environment,
-as OpenAI's clients read them, so that the key stands in no list of processes and no shell history.`,
-		Example: `  export OPENAI_BASE_URL=http://127.0.0.1:8080/v1 OPENAI_API_KEY=sk-emc-…
-  emcd session key create website --limit 2emc --per-call 10000uemc --for 720h
-  emcd session key list`,
-		RunE: client.ValidateCmd,
-	}
-	cmd.AddCommand(keyCreateCmd(), keyListCmd(), keyLimitCmd(), keyRevokeCmd())
-	return cmd
-}
-
-// apiKey is one as the router tells of it. Amounts are uemc, times seconds since 1970.
-type apiKey struct {
-	ID            string `json:"id"`
-	Session       string `json:"session"`
-	Name          string `json:"name"`
-	Limit         uint64 `json:"limit"`
-	PerCall       uint64 `json:"per_call"`
-	MaxConcurrent uint32 `json:"max_concurrent"`
-	Master        bool   `json:"master"`
-	Spent         uint64 `json:"spent"`
-	Reserved      uint64 `json:"reserved"`
-	ExpiresAt     *int64 `json:"expires_at"`
-	RevokedAt     *int64 `json:"revoked_at"`
-	Secret        string `json:"key"`
-}
-
-func keyCreateCmd() *cobra.Command {
-	var limit, perCall string
-	var concurrent uint32
-	var life time.Duration
-	cmd := &cobra.Command{
-		Use: "create NAME", Short: "Make an API key that can spend so much, and no more", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			want := map[string]any{"name": args[0], "max_concurrent": concurrent}
-			var err error
-			if limit != "" {
-				if want["limit"], err = uemcOf(limit); err != nil {
-					return fmt.Errorf("--limit: %w", err)
-				}
-			}
-			if perCall != "" {
-				if want["per_call"], err = uemcOf(perCall); err != nil {
-					return fmt.Errorf("--per-call: %w", err)
-				}
-			}
-			if life > 0 {
-				want["expires_at"] = time.Now().Add(life).Unix()
-			}
-			var k apiKey
-			if err := atRouter(cmd.Context(), http.MethodPost, "/emc/v1/keys", want, &k); err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "id       %s\nAPI key  %s\n", k.ID, k.Secret)
-			return err
-		},
-	}
-	cmd.Flags().StringVar(&limit, "limit", "", "what it may spend in all, such as 2emc; as much as the session has unless given")
-	cmd.Flags().StringVar(&perCall, "per-call", "", "what one call may cost at most")
-	cmd.Flags().Uint32Var(&concurrent, "concurrent", 0, "how many calls may run at a time; 0 leaves it to the router")
-	cmd.Flags().DurationVar(&life, "for", 0, "how long it is good; as long as the session unless given")
-	return cmd
-}
-
-func keyListCmd() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use: "list", Short: "Show the session's keys, and what each has spent", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var answer struct {
-				Data []apiKey `json:"data"`
-			}
-			if err := atRouter(cmd.Context(), http.MethodGet, "/emc/v1/keys", nil, &answer); err != nil {
-				return err
-			}
-			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(answer.Data)
-			}
-			return printKeys(cmd.OutOrStdout(), answer.Data)
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON, with amounts in uemc")
-	return cmd
-}
-
-func printKeys(out io.Writer, keys []apiKey) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tNAME\tSPENT\tLIMIT\tPER CALL\tUNTIL\t")
-	show := func(n uint64) string {
-		if n == 0 {
-			return "-"
-		}
-		return emcOf(n)
-	}
-	for _, k := range keys {
-		until, note := "-", ""
-		if k.ExpiresAt != nil {
-			until = time.Unix(*k.ExpiresAt, 0).UTC().Format(time.DateTime)
-		}
-		switch {
-		case k.RevokedAt != nil:
-			note = "revoked"
-		case k.Master:
-			note = "master"
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, emcOf(k.Spent), show(k.Limit), show(k.PerCall), until, note)
-	}
-	return w.Flush()
-}
-
-func keyLimitCmd() *cobra.Command {
-	return &cobra.Command{
-		Use: "limit ID AMOUNT", Short: "Set what a key may spend in all", Args: cobra.ExactArgs(2),
-		Example: "  emcd session key limit 1f7a… 5emc",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			n, err := uemcOf(args[1])
-			if err != nil {
-				return fmt.Errorf("AMOUNT: %w", err)
-			}
-			var k apiKey
-			if err := atRouter(cmd.Context(), http.MethodPost, "/emc/v1/keys/"+args[0]+"/limit", map[string]any{"limit": n}, &k); err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "key %s may spend %s, and has spent %s\n", k.ID, emcOf(k.Limit), emcOf(k.Spent))
-			return err
-		},
-	}
-}
-
-func keyRevokeCmd() *cobra.Command {
-	return &cobra.Command{
-		Use: "revoke ID", Short: "End a key; calls that run with it come to their end", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var k apiKey
-			if err := atRouter(cmd.Context(), http.MethodDelete, "/emc/v1/keys/"+args[0], nil, &k); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "key %s is revoked; it has spent %s\n", k.ID, emcOf(k.Spent))
-			return err
-		},
-	}
-}
-
-// atRouter asks the router with the master key.
-func atRouter(ctx context.Context, method, path string, body, into any) error {
-	url, key := os.Getenv("OPENAI_BASE_URL"), os.Getenv("OPENAI_API_KEY")
-	if url == "" || key == "" {
-		return errors.New("OPENAI_BASE_URL and OPENAI_API_KEY are not set: export the base URL and the API key that `emcd session open` printed")
-	}
-	return askAs(ctx, key, method, routerURL(url)+path, body, into)
-}
-
-func uemcOf(text string) (uint64, error) {
-	coin, err := amount.ParseCoin(text)
+// withKey opens a session whose key stays with its owner, and tells how to call with it.
+// All is checked before the deposit is paid: with a key that cannot sign calls, or a
+// router that is none, it would lie there until the session is closed.
+func (d opening) withKey(out io.Writer, chain client.Context, name, router string) error {
+	ctx := chain.CmdContext
+	key, err := sessionKey(chain.Keyring, name, d.wallet.Address())
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if !coin.Amount.IsUint64() || coin.Amount.IsZero() {
-		return 0, fmt.Errorf("%s is no amount that can be spent", text)
+	if _, err := sdk.AccAddressFromBech32(router); err != nil {
+		return fmt.Errorf("--router %s: with --key it is the router's address on the chain, emc1…, which its operator tells (`emc-router status` shows it): %w", router, err)
 	}
-	return coin.Amount.Uint64(), nil
+	view, err := computetypes.NewQueryClient(chain).Node(ctx, &computetypes.QueryNodeRequest{Node: router})
+	switch {
+	case err != nil:
+		return fmt.Errorf("--router %s: the chain knows no such router: %s", router, jobclient.Plain(err.Error()))
+	case view.Node.Node.Role != computetypes.ROLE_ROUTER:
+		return fmt.Errorf("--router %s: this is a node that computes, not a router", router)
+	case len(view.Node.Node.Endpoints) == 0:
+		return fmt.Errorf("--router %s: it does not say on the chain where it is reached; wait until it runs, or take another one", router)
+	}
+	opened, err := d.open(ctx, key, router)
+	if err != nil {
+		return err
+	}
+	tellSession(out, opened.Session, opened.ExpiresAt)
+	fmt.Fprintf(out, "next      %s\n", gatewayLine(chain, opened.Session, name))
+	return nil
 }
 
-func emcOf(n uint64) string { return amount.Format(computetypes.Uemc(math.NewIntFromUint64(n))) }
+// sessionKey is the public half of a key that can sign calls.
+func sessionKey(ring keyring.Keyring, name, owner string) ([]byte, error) {
+	record, err := ring.Key(name)
+	if err != nil {
+		return nil, fmt.Errorf("--key %s: the keyring has no such key; `emcd keys add %s` makes it", name, name)
+	}
+	if record.GetLocal() == nil {
+		return nil, fmt.Errorf("--key %s: its secret is not in the keyring, and a Ledger cannot sign every call; `emcd keys add` makes one that can", name)
+	}
+	public, err := record.GetPubKey()
+	if err != nil {
+		return nil, err
+	}
+	key, ok := public.(*secp256k1.PubKey)
+	if !ok {
+		return nil, fmt.Errorf("--key %s: a session's key is secp256k1, this one is %s", name, public.Type())
+	}
+	paying, err := sdk.AccAddressFromBech32(owner)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.Equal(key.Address(), paying) {
+		return nil, errors.New("--key names the key that pays: a gateway would hold the secret of your wallet; `emcd keys add` makes another one")
+	}
+	return key.Key, nil
+}
+
+// gatewayLine is the command that runs the gateway of a session, from where this one ran.
+func gatewayLine(chain client.Context, session, name string) string {
+	words := []string{
+		"emc-router gateway", session, "--key", name, "--keyring-backend", chain.Keyring.Backend(),
+		"--chain-id", chain.ChainID, "--rpc", strings.Replace(chain.NodeURI, "tcp://", "http://", 1),
+	}
+	if chain.KeyringDir != app.DefaultHome() {
+		words = append(words, "--keyring-home", chain.KeyringDir)
+	}
+	return strings.Join(words, " ")
+}

@@ -1,69 +1,46 @@
 package cmd
 
 import (
-	"bytes"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cosmos/cosmos-sdk/codec"
+	codectypes "github.com/cosmos/cosmos-sdk/codec/types"
+	cryptocodec "github.com/cosmos/cosmos-sdk/crypto/codec"
+	"github.com/cosmos/cosmos-sdk/crypto/hd"
+	"github.com/cosmos/cosmos-sdk/crypto/keyring"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 )
 
-// What is asked of the router, word for word: test/router asks a real one.
-func TestSessionKeyCommands(t *testing.T) {
-	var got string
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Error(err)
-		}
-		got = r.Method + " " + r.URL.Path + " " + r.Header.Get("Authorization") + " " + string(body)
-		if r.URL.Path == "/emc/v1/keys/other" {
-			w.WriteHeader(http.StatusNotFound)
-			_, _ = io.WriteString(w, `{"error":{"message":"Your session has no such API key."}}`)
-			return
-		}
-		_, _ = io.WriteString(w, `{"id":"abc","key":"sk-emc-new","limit":2500000,"spent":7,"data":[{"id":"abc","name":"web","spent":1500000,"limit":2000000,"master":true}]}`)
-	}))
-	t.Cleanup(server.Close)
-	run := func(args ...string) (string, error) {
-		cmd := sessionKeyCmd()
-		var out bytes.Buffer
-		cmd.SetOut(&out)
-		cmd.SetArgs(args)
-		cmd.SilenceUsage, cmd.SilenceErrors = true, true
-		err := cmd.ExecuteContext(t.Context())
-		return out.String(), err
+// A session's key is one that can sign calls, and never the wallet's own.
+func TestSessionKey(t *testing.T) {
+	registry := codectypes.NewInterfaceRegistry()
+	cryptocodec.RegisterInterfaces(registry)
+	ring := keyring.NewInMemory(codec.NewProtoCodec(registry))
+	address := func(name string) sdk.AccAddress {
+		r, _, err := ring.NewMnemonic(name, keyring.English, sdk.FullFundraiserPath, keyring.DefaultBIP39Passphrase, hd.Secp256k1)
+		require.NoError(t, err)
+		a, err := r.GetAddress()
+		require.NoError(t, err)
+		return a
 	}
-	_, err := run("list")
-	require.ErrorContains(t, err, "emcd session open")
-	t.Setenv("OPENAI_BASE_URL", server.URL+"/v1")
-	t.Setenv("OPENAI_API_KEY", "sk-emc-master")
-
-	out, err := run("create", "web", "--limit", "2emc", "--per-call", "10000uemc", "--concurrent", "3")
+	wallet := address("wallet")
+	address("calls")
+	key, err := sessionKey(ring, "calls", wallet.String())
 	require.NoError(t, err)
-	require.Equal(t, `POST /emc/v1/keys Bearer sk-emc-master {"limit":2000000,"max_concurrent":3,"name":"web","per_call":10000}`, got)
-	require.Contains(t, out, "sk-emc-new")
-	out, err = run("list")
+	require.Len(t, key, 33)
+	_, err = sessionKey(ring, "nobody", wallet.String())
+	require.ErrorContains(t, err, "emcd keys add nobody")
+	_, err = sessionKey(ring, "wallet", wallet.String())
+	require.ErrorContains(t, err, "secret of your wallet")
+	r, err := ring.Key("calls")
 	require.NoError(t, err)
-	require.Equal(t, "GET /emc/v1/keys Bearer sk-emc-master ", got)
-	require.Contains(t, out, "1.5 EMC")
-	require.Contains(t, out, "master")
-	out, err = run("limit", "abc", "2.5emc")
+	public, err := r.GetPubKey()
 	require.NoError(t, err)
-	require.Equal(t, `POST /emc/v1/keys/abc/limit Bearer sk-emc-master {"limit":2500000}`, got)
-	require.Contains(t, out, "2.5 EMC")
-	_, err = run("revoke", "abc")
+	require.NoError(t, ring.Delete("calls"))
+	_, err = ring.SaveOfflineKey("elsewhere", public)
 	require.NoError(t, err)
-	require.Equal(t, "DELETE /emc/v1/keys/abc Bearer sk-emc-master ", got)
-	_, err = run("revoke", "other")
-	require.EqualError(t, err, "Your session has no such API key.")
-
-	got = ""
-	for _, bad := range [][]string{{"create", "web", "--limit", "2"}, {"create", "web", "--per-call", "0emc"}, {"limit", "abc", "-1emc"}, {"create"}} {
-		_, err := run(bad...)
-		require.Error(t, err, bad)
-	}
-	require.Empty(t, got, "nothing is asked for what is wrong")
+	_, err = sessionKey(ring, "elsewhere", wallet.String())
+	require.ErrorContains(t, err, "secret is not in the keyring")
 }
