@@ -195,11 +195,12 @@ func (a *Admission) left(c network.Conn) {
 func (a *Admission) sweep(h host.Host) {
 	for _, c := range a.all() {
 		k := a.kindOf(c.RemotePeer(), false)
-		if a.settled(c, k) {
+		switch {
+		case a.settled(c, k):
 			shut(c)
-		} else if k == stranger {
+		case k == stranger:
 			h.ConnManager().Unprotect(c.RemotePeer(), tag)
-		} else {
+		default:
 			h.ConnManager().Protect(c.RemotePeer(), tag)
 		}
 	}

@@ -109,14 +109,14 @@ func TestStrangersTakeNobodysPlace(t *testing.T) {
 	var customers int
 	for range 5 {
 		h, address := newHost(t, nil)
-		r.change(func() { r.truth.nodes[address] = true })
+		r.change(func() { r.nodes[address] = true })
 		r.dial(h)
 		r.until("a node", func() bool { return r.here(h) })
 		require.True(t, r.host.ConnManager().IsProtected(h.ID(), tag))
 	}
 	for range 4 {
 		h, address := newHost(t, nil)
-		r.change(func() { r.truth.customers[address] = true })
+		r.change(func() { r.customers[address] = true })
 		r.dial(h)
 		if customers < 2 {
 			r.until("a customer", func() bool { return r.here(h) })
@@ -139,12 +139,12 @@ func TestStrangersDoNotStay(t *testing.T) {
 	r.dial(late)
 	r.dial(never)
 	r.until("both", func() bool { return r.counted(stranger) == 2 })
-	r.change(func() { r.truth.customers[address] = true })
+	r.change(func() { r.customers[address] = true })
 	r.until("one is known", func() bool { return r.counted(customer) == 1 })
 	r.change(func() { r.truth.now = r.truth.now.Add(2 * time.Minute) })
 	r.until("the other goes", func() bool { return !r.here(never) })
 	require.True(t, r.here(late))
-	r.change(func() { delete(r.truth.customers, address) })
+	r.change(func() { delete(r.customers, address) })
 	r.until("a stranger again", func() bool { return r.counted(stranger) == 1 })
 	require.True(t, r.here(late))
 	r.change(func() { r.truth.now = r.truth.now.Add(2 * time.Minute) })
