@@ -141,13 +141,13 @@ func TestStrangersDoNotStay(t *testing.T) {
 	r.until("both", func() bool { return r.counted(stranger) == 2 })
 	r.change(func() { r.customers[address] = true })
 	r.until("one is known", func() bool { return r.counted(customer) == 1 })
-	r.change(func() { r.truth.now = r.truth.now.Add(2 * time.Minute) })
+	r.change(func() { r.now = r.now.Add(2 * time.Minute) })
 	r.until("the other goes", func() bool { return !r.here(never) })
 	require.True(t, r.here(late))
 	r.change(func() { delete(r.customers, address) })
 	r.until("a stranger again", func() bool { return r.counted(stranger) == 1 })
 	require.True(t, r.here(late))
-	r.change(func() { r.truth.now = r.truth.now.Add(2 * time.Minute) })
+	r.change(func() { r.now = r.now.Add(2 * time.Minute) })
 	r.until("who is settled goes", func() bool { return !r.here(late) })
 }
 
@@ -159,7 +159,7 @@ func TestQuestionsAreFew(t *testing.T) {
 		r.dial(h)
 		require.NoError(t, h.Close())
 	}
-	r.change(func() { require.Equal(t, 5, r.truth.asked) }) // the clock stands
+	r.change(func() { require.Equal(t, 5, r.asked) }) // the clock stands
 }
 
 // What one peer opens is bounded, whoever it is.
