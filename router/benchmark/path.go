@@ -41,10 +41,12 @@ type path struct {
 	close          []func() error
 }
 
-// paced writes the tokens of an answer, at once when asked for none.
+// paced writes the tokens of an answer, each when it is due, however long it took to send the one before: a model does not
+// wait for its readers either. It writes all at once when asked for none.
 func paced(ctx context.Context, tokens int, write func([]byte) error) error {
-	for range tokens {
-		wait := time.NewTimer(pacedEvery)
+	begin := time.Now()
+	for i := range tokens {
+		wait := time.NewTimer(time.Until(begin.Add(time.Duration(i+1) * pacedEvery)))
 		select {
 		case <-ctx.Done():
 			wait.Stop()

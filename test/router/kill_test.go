@@ -20,6 +20,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	w := s.worker("worker", a)
 	s.ready(1)
 	s.open()
+	master := s.program("4emc")
 	const tokens = 40
 	wholes, broken := 0, 0
 	again := func() { s.whole(tokens); wholes++ }
@@ -63,6 +64,10 @@ func TestKilledInTheMiddle(t *testing.T) {
 	again() // with the same key
 
 	t.Log("the books")
+	spent := s.spent(master)
+	require.Zero(t, spent["master"], "it has called nothing itself")
+	require.GreaterOrEqual(t, spent["program"], int64(wholes*tokens*unitPrice))
+	require.Contains(t, s.apiKey(master, "list"), "master")
 	s.settle(int64(wholes * tokens * unitPrice))
 	paid := s.paid()
 	require.GreaterOrEqual(t, paid, int64(wholes*tokens*unitPrice), "what came whole is paid")
