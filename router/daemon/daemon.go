@@ -104,7 +104,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer unlock()
-	tuneMemory()
+	TuneMemory()
 	d := &Daemon{opts: o, log: o.Logger}
 	if d.address, err = receipt.ParseAddress(o.Identity.Address()); err != nil {
 		return err
