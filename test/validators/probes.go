@@ -47,7 +47,7 @@ func (n *Node) Sidecar(ctx context.Context) (p *rig.Process, hot string, err err
 	if _, err := n.Emcd(ctx, "keys", "add", "prober", "--keyring-backend", "test"); err != nil {
 		return nil, "", err
 	}
-	if hot, err = n.Network.Address(ctx, "prober"); err != nil {
+	if hot, err = n.Address(ctx, "prober"); err != nil {
 		return nil, "", err
 	}
 	if _, err := n.Sign(ctx, n.Name, "prober", "set", hot); err != nil {

@@ -14,7 +14,7 @@ func (g GenesisState) validateProbes() error {
 	bad := func(format string, args ...any) error { return errorsmod.Wrapf(ErrInvalidGenesis, format, args...) }
 	seen := map[string]bool{}
 	for _, p := range g.Probers {
-		if _, err := (MsgSetProber{Validator: p.Validator, Prober: p.Prober}).Validate(); err != nil {
+		if _, err := MsgSetProber(p).Validate(); err != nil {
 			return bad("prober of %q: %s", p.Validator, err)
 		}
 		if p.Prober == "" || seen[p.Validator] {
