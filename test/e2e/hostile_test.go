@@ -95,7 +95,7 @@ func floods(t *testing.T, s *stage, _ *rig.Worker) []attack {
 	exited, mark := []string{"exited"}, fmt.Sprintf("orphan-of-%s", s.customer.Address)
 	// Those that end at a deadline have said before what they do: a container takes seconds to start where much else runs.
 	return []attack{
-		{name: "fork bomb", verb: "forkbomb", arg: "0", flags: []string{"--max-time", "12s"}, reasons: []string{"deadline"}, says: []string{"temporarily unavailable", "longest time that was paid for"}},
+		{name: "fork bomb", verb: "forkbomb", arg: "0", flags: []string{"--max-time", "6s"}, reasons: []string{"deadline"}, says: []string{"temporarily unavailable", "longest time that was paid for"}},
 		{name: "every folder filled", verb: "fill", arg: "0", reasons: exited, says: []string{"nothing was reached"}},
 		// Names take the kernel's memory, which is the container's.
 		{name: "every inode taken", verb: "inodes", arg: "0", reasons: []string{"exited", "memory"}},
