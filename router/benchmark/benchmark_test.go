@@ -14,8 +14,8 @@ import (
 
 // TestMain is the router's process, too.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 4 && os.Args[1] == "process" {
-		if err := benchmark.Process(context.Background(), os.Args[2], os.Args[3], os.Stdin, os.Stdout); err != nil {
+	if len(os.Args) == 5 && os.Args[1] == "process" {
+		if err := benchmark.Process(context.Background(), os.Args[2], os.Args[3], os.Args[4], os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -28,11 +28,11 @@ func TestMain(m *testing.M) {
 func TestMeasure(t *testing.T) {
 	dir := t.TempDir()
 	r, err := benchmark.Measure(t.Context(), benchmark.Options{
-		Dir: dir, Log: io.Discard, Paced: 80, Small: 64,
-		Router: func(dir, node string) []string { return []string{os.Args[0], "process", dir, node} },
+		Dir: dir, Log: io.Discard, Paced: 120, Small: 64,
+		Router: func(args ...string) []string { return append([]string{os.Args[0], "process"}, args...) },
 	})
 	require.NoError(t, err)
-	for _, way := range []benchmark.Times{r.Direct, r.Routed} {
+	for _, way := range []benchmark.Times{r.Direct, r.Proxied, r.Routed} {
 		require.Greater(t, way.FirstP50, 19., "a token takes 20 ms")
 		require.Greater(t, way.LastP50, 31*20., "32 of them")
 		require.GreaterOrEqual(t, way.LastP99, way.LastP50)
@@ -44,7 +44,7 @@ func TestMeasure(t *testing.T) {
 
 func TestMeasureTellsWhyTheRouterDidNotStart(t *testing.T) {
 	_, err := benchmark.Measure(t.Context(), benchmark.Options{
-		Dir: t.TempDir(), Log: io.Discard, Router: func(string, string) []string { return []string{"false"} },
+		Dir: t.TempDir(), Log: io.Discard, Router: func(...string) []string { return []string{"false"} },
 	})
 	require.ErrorContains(t, err, "the router did not start")
 }

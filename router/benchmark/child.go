@@ -27,8 +27,8 @@ type routerChild struct {
 	said routerSays
 }
 
-func startRouter(ctx context.Context, o Options, node receipt.PublicKey) (*routerChild, error) {
-	args := o.Router(o.Dir, hex.EncodeToString(node.Bytes()))
+func startRouter(ctx context.Context, o Options, node receipt.PublicKey, app string) (*routerChild, error) {
+	args := o.Router(o.Dir, hex.EncodeToString(node.Bytes()), app)
 	c := &routerChild{cmd: exec.CommandContext(context.WithoutCancel(ctx), args[0], args[1:]...)} // end ends it
 	var err error
 	c.cmd.Stderr = os.Stderr

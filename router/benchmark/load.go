@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync"
@@ -17,9 +18,9 @@ import (
 )
 
 const (
-	// pacedStreams are open at once: a call begins whenever as much time has passed as one takes, divided by this.
+	// pacedStreams are open at once on average: calls begin as often as one takes, divided by this.
 	pacedStreams = 64
-	pacedCalls   = 1_500
+	pacedCalls   = 2_250
 	// smallStreams make calls without a pause, one after the other.
 	smallStreams = 32
 	smallCalls   = 6_000
@@ -27,21 +28,24 @@ const (
 
 // Options are where and how to measure.
 type Options struct {
-	Dir    string                          // for ledgers, on the disk that a router's would be on; it is there, and empty
-	Router func(dir, node string) []string // the command that runs Process
-	Log    io.Writer                       // for progress
+	Dir    string                        // for ledgers, on the disk that a router's would be on; it is there, and empty
+	Router func(args ...string) []string // the command that runs Process
+	Log    io.Writer                     // for progress
 
 	Paced, Small int // calls of each kind; what is published is of the usual numbers, which 0 stands for
 }
 
 // Result is what was measured, in ms where nothing else is said. Calls go through gateway, router and node and are paid
-// for, with tokens at a steady pace, 64 at a time; they are compared with calls of the same app, made by turns with them.
+// for, with tokens at a steady pace, 64 at a time; they are compared with calls of the same app, made by turns with them: to
+// the app itself, and through a proxy that only copies bytes, which tells what a hop costs on this machine.
 type Result struct {
-	Direct, Routed Times
+	Direct, Proxied, Routed Times
 
 	OverheadP50, OverheadP99 float64 // until the last event, [DONE], with which OpenAI's clients end
 	ReceiptP50               float64 // until the receipt is accepted, and the answer ends
 	FirstByteP50             float64
+	ProxyP50, ProxyP99       float64 // until the last event, of the proxy
+	ProxyFirstByteP50        float64
 
 	CallsPerRouterSecond float64 // of its processor time
 	CallsPerSecond       float64 // of the processor time of program, router and node together
@@ -71,13 +75,24 @@ func Measure(ctx context.Context, o Options) (r Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	r.Direct, r.Routed = t[0].times(), t[1].times()
+	r.Direct, r.Proxied, r.Routed = t[direct].times(), t[proxied].times(), t[routed].times()
 	r.OverheadP50, r.OverheadP99 = r.Routed.LastP50-r.Direct.LastP50, r.Routed.LastP99-r.Direct.LastP99
+	r.ProxyP50, r.ProxyP99, r.ProxyFirstByteP50 = r.Proxied.LastP50-r.Direct.LastP50, r.Proxied.LastP99-r.Direct.LastP99, r.Proxied.FirstP50-r.Direct.FirstP50
 	r.ReceiptP50, r.FirstByteP50 = r.Routed.EndP50-r.Direct.EndP50, r.Routed.FirstP50-r.Direct.FirstP50
 	fmt.Fprintf(o.Log, "%d short calls, %d at a time …\n", o.Small, smallStreams)
 	r.CallsPerRouterSecond, r.CallsPerSecond, err = l.small(ctx, o.Small)
 	return r, err
 }
+
+// way is how a call comes to the app.
+type way int
+
+const (
+	direct way = iota
+	proxied
+	routed
+	ways
+)
 
 type callLoad struct {
 	*path
@@ -94,18 +109,21 @@ func (t *callTimes) times() Times {
 	return Times{FirstP50: quantile(t.first, .5), LastP50: quantile(t.last, .5), LastP99: quantile(t.last, .99), EndP50: quantile(t.end, .5)}
 }
 
-// paced begins calls at a steady rate, by turns direct and routed, whether the earlier ones are done or not.
-func (l callLoad) paced(ctx context.Context, calls int) (t [2]*callTimes, err error) {
-	t = [2]*callTimes{{}, {}}
+// paced begins calls of all ways by turns, whether the earlier ones are done or not: at moments that know nothing of
+// each other, the same in every run. At even ones all streams would say their tokens at the same moment, and wait for each
+// other.
+func (l callLoad) paced(ctx context.Context, calls int) (t [ways]*callTimes, err error) {
+	t = [ways]*callTimes{{}, {}, {}}
 	const gap = pacedTokens * pacedEvery / pacedStreams
+	random := rand.New(rand.NewPCG(1, 1))
 	var group sync.WaitGroup
 	var failed sync.Once
-	tick := time.NewTicker(gap)
-	defer tick.Stop()
+	due := time.Now()
 	for i := range calls {
-		<-tick.C
+		due = due.Add(time.Duration(random.ExpFloat64() * float64(gap)))
+		time.Sleep(time.Until(due))
 		group.Go(func() {
-			way := i % 2
+			way := way(i) % ways
 			c, e := l.one(ctx, way, pacedTokens)
 			if e != nil {
 				failed.Do(func() { err = e })
@@ -133,7 +151,7 @@ func (l callLoad) small(ctx context.Context, calls int) (ofRouter, ofAll float64
 	for range smallStreams {
 		group.Go(func() {
 			for range calls / smallStreams {
-				if _, e := l.one(ctx, 1, 1); e != nil {
+				if _, e := l.one(ctx, routed, 1); e != nil {
 					failed.Do(func() { err = e })
 					return
 				}
@@ -155,13 +173,9 @@ func (l callLoad) small(ctx context.Context, calls int) (ofRouter, ofAll float64
 type callTime struct{ first, last, end float64 }
 
 // one makes a call, and checks that its answer is whole. OpenAI's clients are done with the last event, [DONE].
-func (l callLoad) one(ctx context.Context, way, tokens int) (t callTime, err error) {
-	url := l.direct
-	if way == 1 {
-		url = l.routed
-	}
+func (l callLoad) one(ctx context.Context, by way, tokens int) (t callTime, err error) {
 	body := fmt.Sprintf(`{"model":"paced","max_tokens":%d,"stream":true,"messages":[{"role":"user","content":"x"}]}`, tokens)
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/v1/chat/completions", bytes.NewReader([]byte(body)))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, l.urls[by]+"/v1/chat/completions", bytes.NewReader([]byte(body)))
 	if err != nil {
 		return t, err
 	}

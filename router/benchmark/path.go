@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -33,12 +34,12 @@ const (
 )
 
 // path is a router in a process of its own, a node that it calls, and the node's app without them: the same handler, asked
-// directly.
+// directly, and through a plain proxy in the router's process.
 type path struct {
-	routed, direct string // URLs
-	key            string // API key
-	router         *routerChild
-	close          []func() error
+	urls   [ways]string
+	key    string // API key
+	router *routerChild
+	close  []func() error
 }
 
 // paced writes the tokens of an answer, each when it is due, however long it took to send the one before: a model does not
@@ -126,7 +127,10 @@ func newPath(ctx context.Context, o Options) (p *path, err error) {
 	if err != nil {
 		return p, err
 	}
-	if p.router, err = startRouter(ctx, o, nodeKey.Public()); err != nil {
+	if err := p.serve(ctx); err != nil {
+		return p, err
+	}
+	if p.router, err = startRouter(ctx, o, nodeKey.Public(), strings.TrimPrefix(p.urls[direct], "http://")); err != nil {
 		return p, err
 	}
 	p.close = append(p.close, p.router.end)
@@ -139,8 +143,8 @@ func newPath(ctx context.Context, o Options) (p *path, err error) {
 	if err := nodeHost.Connect(ctx, there.at); err != nil {
 		return p, err
 	}
-	p.routed, p.key = p.router.said.URL, p.router.said.APIKey
-	return p, p.serve(ctx)
+	p.urls[routed], p.urls[proxied], p.key = p.router.said.URL, p.router.said.Proxy, p.router.said.APIKey
+	return p, nil
 }
 
 // node answers calls with the paced app.
@@ -168,14 +172,14 @@ func (p *path) node(ctx context.Context, dir string, id identity.Identity, key *
 
 // serve opens the app beside the node.
 func (p *path) serve(ctx context.Context) error {
-	direct, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	app := &http.Server{Handler: http.HandlerFunc(pacedHandler), ReadHeaderTimeout: time.Minute}
-	go func() { _ = app.Serve(direct) }()
+	go func() { _ = app.Serve(listener) }()
 	p.close = append(p.close, app.Close)
-	p.direct = "http://" + direct.Addr().String()
+	p.urls[direct] = "http://" + listener.Addr().String()
 	return nil
 }
 

@@ -53,14 +53,15 @@ func (n oneNode) App(string) (registry.App, bool) {
 // routerSays is what the router's process tells first.
 type routerSays struct {
 	URL, APIKey     string
+	Proxy           string // URL of the app through a proxy that does nothing else
 	Router, Session string // public keys, hex
 	Peer            string
 	Addrs           []string
 }
 
 // Process is a router without a chain, until in ends: everything that a call passes through, as the daemon sets it up. It
-// tells out where it is; each line that it reads it answers with the processor time that it has used, in nanoseconds.
-func Process(ctx context.Context, dir, node string, in io.Reader, out io.Writer) (err error) {
+// tells out where it is, and where a plain proxy of the app, an address, is beside it; each line that it reads it answers with the processor time that it has used, in nanoseconds.
+func Process(ctx context.Context, dir, node, app string, in io.Reader, out io.Writer) (err error) {
 	daemon.TuneMemory()
 	raw, err := hex.DecodeString(node)
 	if err != nil {
@@ -76,6 +77,9 @@ func Process(ctx context.Context, dir, node string, in io.Reader, out io.Writer)
 	defer func() { stop(); err = errors.Join(err, r.end()) }()
 	said, err := r.start(ctx)
 	if err != nil {
+		return err
+	}
+	if said.Proxy, err = r.proxy(ctx, app); err != nil {
 		return err
 	}
 	if err := json.NewEncoder(out).Encode(said); err != nil {
@@ -200,6 +204,34 @@ func (r *process) web(ctx context.Context, backend gateway.Backend) (url, key st
 	}
 	go func() { _ = g.Serve(ctx, listener) }()
 	return "http://" + listener.Addr().String(), key, nil
+}
+
+// proxy passes the bytes of connections on to the app, and back: the least that a hop can do.
+func (r *process) proxy(ctx context.Context, app string) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	r.close = append(r.close, listener.Close)
+	go func() {
+		for {
+			from, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer from.Close()
+				to, err := new(net.Dialer).DialContext(ctx, "tcp", app)
+				if err != nil {
+					return
+				}
+				defer to.Close()
+				go func() { _, _ = io.Copy(to, from); _ = to.Close() }()
+				_, _ = io.Copy(from, to)
+			}()
+		}
+	}()
+	return "http://" + listener.Addr().String(), nil
 }
 
 func (r *process) ledger(name string) (*ledger.File, error) {

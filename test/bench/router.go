@@ -103,10 +103,12 @@ func overheadFigures(bin string) ([]Figure, error) {
 	if err := json.Unmarshal(out, &r); err != nil {
 		return nil, err
 	}
-	fmt.Printf("  direct %+v\n  routed %+v\n", r.Direct, r.Routed)
+	fmt.Printf("  direct %+v\n  proxied %+v\n  routed %+v\n", r.Direct, r.Proxied, r.Routed)
 	return []Figure{
 		{"router.overhead.p50_ms", r.OverheadP50, "ms to [DONE], at 64 streams of paced tokens", "<= 0.5"},
 		{"router.overhead.p99_ms", r.OverheadP99, "ms to [DONE], at 64 streams of paced tokens", "<= 2"},
+		{"router.overhead.of_plain_proxy.p50_ms", r.ProxyP50, "ms to [DONE], of a proxy that copies bytes, in the router's place", "-"},
+		{"router.ttft_overhead.of_plain_proxy.p50_ms", r.ProxyFirstByteP50, "ms to the first byte, of the same proxy", "-"},
 		{"router.receipt_overhead.p50_ms", r.ReceiptP50, "ms until the receipt is accepted, and the answer ends", "-"},
 		{"router.ttft_overhead.p50_ms", r.FirstByteP50, "ms to the first byte", "chosen here: <= 2"},
 		{"router.calls_per_second_core", r.CallsPerRouterSecond, "calls a second of the router's processor time", ">= 3000"},

@@ -37,6 +37,14 @@ type asks struct {
 	user   string
 	tokens int
 	pace   time.Duration
+	// seen, if there is one, is told how many tokens have come, and of [DONE].
+	seen func(tokens int, done bool)
+}
+
+func (a asks) see(tokens int, done bool) {
+	if a.seen != nil {
+		a.seen(tokens, done)
+	}
 }
 
 // caller makes calls as a program does, over connections that it keeps.
@@ -122,8 +130,10 @@ func (o *outcome) read(a asks, answer *http.Response) {
 		case data == "[DONE]" && o.tokens == a.tokens:
 			done = true
 			o.ending, o.words = whole, ""
+			a.see(o.tokens, true)
 		case o.tokens < a.tokens && data == token(a.user, o.tokens):
 			o.tokens++
+			a.see(o.tokens, false)
 		default:
 			o.ending, o.words = wrong, fmt.Sprintf("token %d of %d for %s is %s", o.tokens, a.tokens, a.user, data)
 			return
