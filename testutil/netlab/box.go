@@ -78,8 +78,9 @@ func (b *box) closeClocks() (err error) {
 
 // Stats is what a box has done.
 type Stats struct {
-	// Packets and Bytes have passed, Dropped did not fit or came when the line was down.
-	Packets, Bytes, Dropped int64
+	// Packets and Bytes have passed, Dropped did not fit or came when the line was down,
+	// Held are on their way now.
+	Packets, Bytes, Dropped, Held int64
 	// Late is how much later than due packets were passed on, all together, and LateMost
 	// the most of it: the box's own latency.
 	Late, LateMost time.Duration
@@ -97,6 +98,7 @@ func (b *box) stats() (s Stats) {
 	for _, d := range b.directions {
 		d.mu.Lock()
 		s.add(d.seen)
+		s.Held += int64(len(d.queue.packets))
 		d.mu.Unlock()
 	}
 	return s

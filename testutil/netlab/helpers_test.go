@@ -189,3 +189,13 @@ func dial(t testing.TB, h *Host, address string, within time.Duration) (net.Conn
 	}
 	return c, err
 }
+
+// silent checks that nobody answers at an address, not even that there is nothing. The
+// second SYN is after a second; an answer to the first may come too soon to be heard.
+func silent(t testing.TB, from *Host, address string) {
+	t.Helper()
+	_, err := dial(t, from, address, 1300*time.Millisecond)
+	var timeout net.Error
+	require.ErrorAs(t, err, &timeout)
+	require.True(t, timeout.Timeout(), "%v", err)
+}

@@ -187,10 +187,18 @@ func TestDownAndUp(t *testing.T) {
 			to.send(at(a, 1000), "lost")
 			require.Equal(t, at(c, 1000), fromC.until(to, at(b, 1000)))
 		}
+		silent(t, b, at(a, 80).String())
 		require.NoError(t, a.Link().Up())
 		fromA.until(to, at(b, 1000))
 		to.until(fromA, at(a, 1000))
 	}
+	require.NoError(t, a.Link().Delay(patience/10, 0))
+	fromA.send(at(b, 1000), "on its way")
+	require.Eventually(t, func() bool { return a.Link().Stats().Held == 1 }, patience, time.Millisecond)
+	require.NoError(t, a.Link().Down())
+	require.NoError(t, a.Link().Delay(0, 0))
+	require.NoError(t, a.Link().Up())
+	fromA.until(to, at(b, 1000))
 	// A delay that begins while the line is down does not mend it.
 	require.NoError(t, c.Link().Down())
 	require.NoError(t, c.Link().Delay(time.Millisecond, 0))
