@@ -69,7 +69,7 @@ func TestShadowApps(t *testing.T) {
 		{name: "parallel, restarted", options: parallel, restart: 7},
 		{name: "asked to simulate", simulates: true},
 	}
-	p := newPlay(t, 8, nil)
+	p := newPlay(t, 9, nil)
 	p.checkTx = true
 	for _, s := range shadows {
 		s.begin(t, p.genesis, &abci.RequestFinalizeBlock{Height: 1, Time: p.time})

@@ -5,6 +5,7 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	computetypes "github.com/edgematrix/emc/x/compute/types"
 	"github.com/edgematrix/emc/x/poc/simulation"
 	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
@@ -20,6 +21,8 @@ type provingCounters struct {
 	slashed, powers, rewarded, claimed  int
 	contributed, falseOnes, withoutOnes int
 	keys                                int
+	probers, epochs, probed             int
+	unreachable, reachable, routersPaid int
 }
 
 // all names what has to happen in a play.
@@ -28,7 +31,8 @@ func (c provingCounters) all() map[string]int {
 		"a window closed": c.closed, "a window void": c.void, "a proof right": c.right, "a proof wrong": c.wrong, "a node silent": c.silent,
 		"a node not drawn": c.notDrawn, "a wrong proof that cost stake": c.slashed, "market power written": c.powers, "a node rewarded": c.rewarded, "rewards claimed": c.claimed,
 		"a contribution to the beacon": c.contributed, "a false contribution": c.falseOnes, "a block without a contribution": c.withoutOnes,
-		"a beacon key registered": c.keys,
+		"a beacon key registered": c.keys, "a prober named": c.probers, "an epoch of probes closed": c.epochs, "probes reported": c.probed,
+		"a node unreachable": c.unreachable, "a node reachable again": c.reachable, "a router paid": c.routersPaid,
 	}
 }
 
@@ -129,6 +133,18 @@ func (p *play) watchProving(event any) {
 		c.claimed++
 	case *poctypes.EventBeaconKeyRegistered:
 		c.keys++
+	case *poctypes.EventProberSet:
+		c.probers++
+	case *poctypes.EventProbeEpochClosed:
+		c.epochs++
+	case *poctypes.EventProbesReported:
+		c.probed++
+	case *computetypes.EventNodeUnreachable:
+		c.unreachable++
+	case *computetypes.EventNodeReachable:
+		c.reachable++
+	case *poctypes.EventRouterRewarded:
+		c.routersPaid++
 	case *poctypes.EventSettleError:
 		p.t.Fatalf("%s could not be settled: %s", e.Node, e.Error)
 	}

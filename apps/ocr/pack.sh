@@ -14,6 +14,11 @@ say() { echo "pack.sh: $*" >&2; }
 for tool in apt-get dpkg-deb go; do
   command -v "$tool" >/dev/null || { say "needs $tool; on a system without apt use apps/ocr/Dockerfile"; exit 3; }
 done
+# One at a time for an archive: whoever waited finds it made.
+if command -v flock >/dev/null; then
+  exec 9>"$out.lock"
+  flock 9
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -14,11 +14,15 @@ func FuzzCustomerRecord(f *testing.F) {
 	for range 5 {
 		_ = p.tree.Append([]byte("leaf"))
 	}
-	p.sum, p.vouched, p.nextNonce, p.quarantine = 1, 2, 3, "why"
+	p.sum, p.vouched, p.nextNonce, p.ceiling, p.quarantine = 1, 2, 3, 3, "why"
 	f.Add(p.encode())
 	f.Add(purse{}.encode())
+	f.Add(p.encode()[:len(p.encode())-4*8]) // an earlier build's
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := decodePurse(b)
+		if err == nil && (p.ceiling < p.nextNonce || p.lost.any() && len(p.encode()) != len(b)) {
+			t.Fatal("a nonce could be used twice")
+		}
 		if err == nil && !bytes.HasPrefix(p.encode(), b) { // an earlier build's ends before the nonces that are set aside
 			t.Fatal("two encodings of one standing")
 		}

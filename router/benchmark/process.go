@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -62,7 +61,7 @@ type routerSays struct {
 // Process is a router without a chain, until in ends: everything that a call passes through, as the daemon sets it up. It
 // tells out where it is; each line that it reads it answers with the processor time that it has used, in nanoseconds.
 func Process(ctx context.Context, dir, node string, in io.Reader, out io.Writer) (err error) {
-	debug.SetGCPercent(daemon.GCPercent)
+	daemon.TuneMemory()
 	raw, err := hex.DecodeString(node)
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ import (
 	"github.com/edgematrix/emc/pkg/control"
 	"github.com/edgematrix/emc/pkg/identity"
 	"github.com/edgematrix/emc/pkg/mesh"
+	"github.com/edgematrix/emc/pkg/probe"
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
 	"github.com/edgematrix/emc/pkg/session/call"
@@ -103,7 +104,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer unlock()
-	tuneMemory()
+	TuneMemory()
 	d := &Daemon{opts: o, log: o.Logger}
 	if d.address, err = receipt.ParseAddress(o.Identity.Address()); err != nil {
 		return err
@@ -235,6 +236,9 @@ func (d *Daemon) serve(ctx context.Context) error {
 	d.serveCosign(rest)
 	g.Go(func() error { return d.gateway.Serve(ctx, d.listener) })
 	g.Go(func() error { d.watch(ctx); return nil })
+	g.Go(func() error {
+		return probe.Serve(ctx, d.host, probe.Config{ChainID: d.opts.Config.Chain.ID, Sign: d.opts.Identity.Signer().Sign, Logger: d.log})
+	})
 	g.Go(func() error { return d.serveControl(ctx) })
 	if address := d.opts.Config.Metrics.Address; address != "" {
 		g.Go(func() error { return d.serveMetrics(ctx, address) })

@@ -2,16 +2,19 @@ package daemon
 
 import (
 	"os"
-	"runtime/debug"
 )
 
-// GCPercent lets garbage grow to four times of what is in use before it is collected. A router has little in use, and makes
-// much garbage with every call: at Go's own figure it spends a fifth of its time collecting. GOGC in the environment
-// overrules it, and GOMEMLIMIT bounds it.
-const GCPercent = 400
+// headroom is how much garbage a router may make at the least before it is collected. It has little in use and makes much
+// garbage with every call: by Go's own rule, which looks at what is in use alone, it would spend a fifth of its time
+// collecting. Where much is in use, Go's rule stays: memory is bounded by it.
+const headroom = 32 << 20
 
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(GCPercent)
+// ballast is in use for the collector, and never touched, so that it takes no memory.
+var ballast []byte
+
+// TuneMemory is for a process that is a router. GOGC in the environment overrules it.
+func TuneMemory() {
+	if os.Getenv("GOGC") == "" && ballast == nil {
+		ballast = make([]byte, headroom)
 	}
 }

@@ -93,12 +93,13 @@ func (a attack) run(t *testing.T, s *stage, w *rig.Worker) {
 // floods use up what they can.
 func floods(t *testing.T, s *stage, _ *rig.Worker) []attack {
 	exited, mark := []string{"exited"}, fmt.Sprintf("orphan-of-%s", s.customer.Address)
+	// Those that end at a deadline have said before what they do: a container takes seconds to start where much else runs.
 	return []attack{
 		{name: "fork bomb", verb: "forkbomb", arg: "0", flags: []string{"--max-time", "6s"}, reasons: []string{"deadline"}, says: []string{"temporarily unavailable", "longest time that was paid for"}},
 		{name: "every folder filled", verb: "fill", arg: "0", reasons: exited, says: []string{"nothing was reached"}},
 		// Names take the kernel's memory, which is the container's.
 		{name: "every inode taken", verb: "inodes", arg: "0", reasons: []string{"exited", "memory"}},
-		{name: "a log of 10 GB", verb: "chatter", arg: "10", flags: []string{"--max-time", "4s", "--max-log", "64KiB"}, reasons: []string{"deadline"}, after: func(t *testing.T, sum rig.Summary, _ rig.Answer) {
+		{name: "a log of 10 GB", verb: "chatter", arg: "10", flags: []string{"--max-time", "8s", "--max-log", "64KiB"}, reasons: []string{"deadline"}, after: func(t *testing.T, sum rig.Summary, _ rig.Answer) {
 			logs, err := s.net.Emcd(s.ctx, "job", "logs", sum.Job)
 			require.NoError(t, err)
 			require.Contains(t, logs.Out, "blah blah")
@@ -106,7 +107,7 @@ func floods(t *testing.T, s *stage, _ *rig.Worker) []attack {
 			require.LessOrEqual(t, len(logs.Out), 64<<10+100, "with a line that says so")
 		}},
 		{name: "files larger than their room", verb: "sparse", arg: "0", reasons: []string{"output"}, says: []string{"bytes of nothing"}},
-		{name: "deaf to signals", verb: "stubborn", arg: "0", flags: []string{"--max-time", "3s"}, reasons: []string{"deadline"}, says: []string{"sleeping"}},
+		{name: "deaf to signals", verb: "stubborn", arg: "0", flags: []string{"--max-time", "10s"}, reasons: []string{"deadline"}, says: []string{"sleeping"}},
 		{name: "children left behind", verb: "orphans", arg: mark, reasons: exited, says: []string{"behind"}, after: func(t *testing.T, _ rig.Summary, _ rig.Answer) {
 			require.NoError(t, rig.Eventually(s.ctx, patience, "none of them lives", func() (bool, error) {
 				lives := withCommandLine("stubborn\x00" + mark)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
 	"github.com/edgematrix/emc/pkg/beacon"
 	"github.com/edgematrix/emc/pkg/proof"
 	"github.com/edgematrix/emc/pkg/proof/prover"
@@ -88,11 +90,13 @@ func (s *site) commit(t *testing.T, mode string, n node, after int64) types.MsgR
 	}
 }
 
-// testBeaconKey replaces the validator's beacon key.
+// testBeaconKey replaces the validator's beacon key, and names his prober.
 func (s *site) testBeaconKey(t *testing.T, mode string) {
 	k, err := beacon.NewKey(rand.Reader)
 	require.NoError(t, err)
 	s.must(t, s.validator, mode, &types.MsgRegisterBeaconKey{
 		Validator: s.validator.operator(), Pubkey: k.PubKey(), Proof: k.Prove(beacon.OwnerInput(chainID, s.validator.address)),
 	})
+	prober := sdk.AccAddress(k.PubKey()[:20]).String()
+	s.must(t, s.validator, mode, &types.MsgSetProber{Validator: s.validator.operator(), Prober: prober})
 }

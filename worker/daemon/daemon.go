@@ -14,6 +14,7 @@ import (
 
 	"github.com/edgematrix/emc/pkg/chainclient"
 	"github.com/edgematrix/emc/pkg/identity"
+	"github.com/edgematrix/emc/pkg/probe"
 	"github.com/edgematrix/emc/pkg/transfer"
 	"github.com/edgematrix/emc/worker/calls"
 	"github.com/edgematrix/emc/worker/config"
@@ -171,6 +172,9 @@ func (d *Daemon) serve(ctx context.Context) error {
 		cfg := transfer.DefaultServerConfig()
 		cfg.Logger = d.log
 		return transfer.ServeConfig(ctx, d.host, d.store, cfg)
+	})
+	g.Go(func() error {
+		return probe.Serve(ctx, d.host, probe.Config{ChainID: d.opts.Config.Chain.ID, Sign: d.opts.Identity.Signer().Sign, Logger: d.log})
 	})
 	g.Go(func() error { return d.serveCalls(ctx) })
 	g.Go(func() error { return d.follow(ctx) })

@@ -84,7 +84,8 @@ func sameReport(a, b *computetypes.MsgReportStatus) bool {
 // announceReady calls Ready once the chain itself shows this start's report.
 func (d *Daemon) announceReady(s chainState) {
 	first := d.firstReport()
-	if first == "" || !s.known || !s.node.Online || !slices.Equal(s.node.Node.Endpoints, d.endpoints()) {
+	reported := s.node.Online || s.node.Node.UnreachableSince != 0 // it answers again; that others see it takes until the next probes
+	if first == "" || !s.known || !reported || !slices.Equal(s.node.Node.Endpoints, d.endpoints()) {
 		return
 	}
 	keys, err := d.queue.Waiting()

@@ -23,6 +23,9 @@ func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 				command("Power", "power [node]", "Show a node's power, and what it proved in its last windows", "node"),
 				command("NetworkPower", "network-power", "Show what the network proved in its last window"),
 				command("Rewards", "rewards [operator]", "Show what an operator can claim now", "operator"),
+				command("ProbeEpoch", "probe-epoch [number]", "Show an epoch of probes (0: the newest)", "number"),
+				command("Probes", "probes [validator]", "List what a validator is to probe now, and whether he reported", "validator"),
+				command("Probers", "probers", "List the hot keys that report the validators' probes"),
 				command("Emission", "emission", "Show how much was issued so far, and the schedule"),
 			},
 		},
@@ -33,6 +36,8 @@ func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 				command("ClaimRewards", "claim-rewards", "Claim what your nodes have earned (emcd tx poc claim-rewards --from KEY)"),
 				command("CommitProof", "commit-proof [window] [kind] [log2-n] [rounds] [root]", "Commit a node to its work (emc-worker does this for you)", "window", "kind", "log2_n", "rounds", "root"),
 				command("RevealProof", "reveal-proof [window] [proof]", "Open a node's commitment (emc-worker does this for you)", "window", "proof"),
+				command("SetProber", "set-prober [prober]", "Authorise the hot key that reports your validator's probes (emcd prober set does this, with its fees)", "prober"),
+				command("ReportProbes", "report-probes [validator] [epoch] [probed] [passed]", "Report what was probed (emcd prober start does this for you)", "validator", "epoch", "probed", "passed"),
 				{RpcMethod: "UpdateParams", Skip: true}, // governance only
 			},
 		},

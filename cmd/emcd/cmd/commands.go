@@ -29,6 +29,7 @@ func addCommands(root *cobra.Command, chain *app.App, clientCtx client.Context) 
 		sessionCommand(),
 		socketCommand(),
 		beaconKeyCmd(),
+		proberCmd(),
 		queryCmd(),
 		txCmd(),
 		keys.Commands(),

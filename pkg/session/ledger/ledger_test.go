@@ -3,8 +3,10 @@ package ledger_test
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	bolt "go.etcd.io/bbolt"
 
 	"github.com/edgematrix/emc/pkg/session/ledger"
 )
@@ -213,4 +216,25 @@ func TestFileQueue(t *testing.T) {
 	require.ErrorIs(t, s.Batch(op("k", "3")), ledger.ErrWrite)
 	require.ErrorIs(t, s.Batch(), ledger.ErrWrite)
 	require.Equal(t, []string{"k=2", "only=1"}, all(t, s, ""))
+}
+
+// A file of a build that had no journals is opened as it is, and goes on with one.
+func TestFileOfAnEarlierBuild(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "l.db")
+	db, err := bolt.Open(path, 0o600, nil)
+	require.NoError(t, err)
+	require.NoError(t, db.Update(func(tx *bolt.Tx) error {
+		b, err := tx.CreateBucket([]byte("ledger"))
+		if err != nil {
+			return err
+		}
+		sum := crc32.Checksum([]byte("v"), crc32.MakeTable(crc32.Castagnoli))
+		return b.Put([]byte("k"), append(binary.BigEndian.AppendUint32(nil, sum), 'v'))
+	}))
+	require.NoError(t, db.Close())
+	s := openFile(t, path)
+	require.Equal(t, []string{"k=v"}, all(t, s, ""))
+	require.NoError(t, s.Batch(op("l", "w")))
+	require.NoError(t, s.Close())
+	require.Equal(t, []string{"k=v", "l=w"}, all(t, openFile(t, path), ""))
 }

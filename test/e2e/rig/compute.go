@@ -100,6 +100,7 @@ type Node struct {
 		Failed    Int `json:"jobs_failed"`
 		Missed    Int `json:"starts_missed"`
 		NoInputs  Int `json:"inputs_missing"`
+		NotThere  Int `json:"probes_failed"`
 	} `json:"reputation"`
 
 	Online      bool   `json:"-"`

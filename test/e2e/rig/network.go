@@ -127,10 +127,15 @@ func (n *Network) key(name string) *sync.Mutex {
 // Tx sends a transaction from a key and waits for its block. The error tells
 // why it failed.
 func (n *Network) Tx(ctx context.Context, from string, args ...string) (Transaction, error) {
+	return n.Sign(ctx, from, append([]string{"tx"}, args...)...)
+}
+
+// Sign is Tx for a command that sends a transaction and is none of `emcd tx`.
+func (n *Network) Sign(ctx context.Context, from string, args ...string) (Transaction, error) {
 	lock := n.key(from)
 	lock.Lock()
 	defer lock.Unlock()
-	args = append(append([]string{"tx"}, args...), "--from", from, "--yes", "--output", "json")
+	args = append(append([]string{}, args...), "--from", from, "--yes", "--output", "json")
 	if !strings.Contains(strings.Join(args, " "), "--gas ") {
 		args = append(args, "--gas", "400000", "--gas-prices", "0.01uemc", "--keyring-backend", "test")
 	}

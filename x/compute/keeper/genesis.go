@@ -100,7 +100,8 @@ func (k *Keeper) initNode(ctx context.Context, n types.Node) error {
 		return err
 	}
 	n.OutageSince = min(n.OutageSince, max(now, 1)) // a chain may begin anew from an older day
-	n.Listing = types.Listing{}                     // the index is empty: every node joins it anew
+	n.UnreachableSince = min(n.UnreachableSince, max(now, 1))
+	n.Listing = types.Listing{} // the index is empty: every node joins it anew
 	if err := k.setNode(ctx, addr, n); err != nil {
 		return err
 	}

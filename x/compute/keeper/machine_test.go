@@ -177,6 +177,11 @@ func TestRandomLife(t *testing.T) {
 					return nil, f.k.Jail(ctx, sdk.MustAccAddressFromBech32(node()), ctx.BlockTime().Unix()+60, "test")
 				})
 			},
+			"probed": func(*rapid.T) {
+				_, _ = atomically(f, func(ctx sdk.Context) (any, error) {
+					return nil, f.k.SetUnreachable(ctx, sdk.MustAccAddressFromBech32(node()), rapid.Bool().Draw(r, "unreachable"))
+				})
+			},
 			"unjail": func(*rapid.T) {
 				_, _ = atomically(f, func(ctx sdk.Context) (any, error) {
 					return f.msg.Unjail(ctx, &types.MsgUnjail{Operator: operator.String(), Node: node()})

@@ -285,7 +285,7 @@ func TestOutageAgainstEverySecond(t *testing.T) {
 		f.power(node, 10)
 
 		now, reported, want := int64(0), int64(0), int64(0) // network's seconds
-		power, reserved, jailed := 10, 0, false
+		power, reserved, jailed, unreachable := 10, 0, false, false
 		graceFrom, graceUntil := int64(-1), int64(-1)
 		lived := func(to int64) {
 			for ; now < to; now++ {
@@ -293,10 +293,13 @@ func TestOutageAgainstEverySecond(t *testing.T) {
 				if graceFrom < until && until < graceUntil {
 					until = graceUntil
 				}
-				if offline := now >= until; offline || jailed || power < reserved {
+				if offline := now >= until; offline || jailed || unreachable || power < reserved {
 					want++
 					if offline && jailed {
 						reached["offline and jailed"]++
+					}
+					if !offline && !jailed && unreachable && power >= reserved {
+						reached["unreachable alone"]++
 					}
 				}
 			}
@@ -327,6 +330,10 @@ func TestOutageAgainstEverySecond(t *testing.T) {
 				require.NoError(t, err)
 				reported = now
 			},
+			"probed": func(r *rapid.T) {
+				unreachable = rapid.Bool().Draw(r, "unreachable")
+				require.NoError(t, f.k.SetUnreachable(f.ctx, addr, unreachable))
+			},
 			"jail":   func(*rapid.T) { f.jail(node); jailed = true },
 			"unjail": func(*rapid.T) { jailed = f.unjail(operator, node) != nil && jailed },
 			"power": func(r *rapid.T) {
@@ -356,7 +363,7 @@ func TestOutageAgainstEverySecond(t *testing.T) {
 		})
 	})
 	t.Log(reached)
-	for _, what := range []string{"out", "standstill", "offline and jailed", "reported before it was noted"} {
+	for _, what := range []string{"out", "standstill", "offline and jailed", "reported before it was noted", "unreachable alone"} {
 		if reached[what] == 0 {
 			t.Errorf("no life had: %s", what)
 		}

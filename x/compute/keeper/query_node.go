@@ -64,7 +64,7 @@ func (q queryServer) viewer(ctx context.Context) (func(types.Node) types.NodeVie
 	now := clock.Now(blockTime(ctx))
 	return func(n types.Node) types.NodeView {
 		v := types.NodeView{
-			Node: clock.Node(n), Online: now < n.OnlineUntil(params), FreeSlots: n.FreeSlots(), Unavailable: n.Unavailable(params, now),
+			Node: clock.Node(n), Online: now < n.OnlineUntil(params) && n.UnreachableSince == 0, FreeSlots: n.FreeSlots(), Unavailable: n.Unavailable(params, now),
 			EHourPrice: types.EHourPriceWord(n), SlotPower: n.SlotPower(),
 		}
 		if n.Power > 0 {

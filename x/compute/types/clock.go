@@ -52,6 +52,7 @@ func (c Clock) Node(n Node) Node {
 	n.JailedUntil = c.Outside(n.JailedUntil)
 	n.Listing.WakeAt = c.Outside(n.Listing.WakeAt)
 	n.OutageSince = c.Outside(n.OutageSince)
+	n.UnreachableSince = c.Outside(n.UnreachableSince)
 	return n
 }
 

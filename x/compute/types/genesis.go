@@ -133,7 +133,7 @@ func (n Node) validate() error {
 	if n.Stake.IsNil() || n.Stake.IsNegative() || n.Deposit.IsNil() || n.Deposit.IsNegative() || n.ReservedStake.IsNil() || n.ReservedStake.IsNegative() {
 		return errorsmod.Wrapf(ErrInvalidNode, "node %s has a missing or negative stake, deposit or reserved stake", n.Address)
 	}
-	for _, at := range []int64{n.ReportedAt, n.SuspendedUntil, n.JailedUntil, n.OutageSince} {
+	for _, at := range []int64{n.ReportedAt, n.SuspendedUntil, n.JailedUntil, n.OutageSince, n.UnreachableSince} {
 		if at < 0 || at > MaxTime {
 			return errorsmod.Wrapf(ErrInvalidNode, "node %s has a time that is negative or beyond all bounds: %d", n.Address, at)
 		}

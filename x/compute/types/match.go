@@ -78,6 +78,8 @@ func (n Node) Out(p Params, now int64) string {
 		return "has not reported yet"
 	case now >= n.OnlineUntil(p):
 		return fmt.Sprintf("is offline: last report %d s ago, at most %d s allowed", now-n.ReportedAt, p.OnlineSeconds)
+	case n.UnreachableSince != 0:
+		return fmt.Sprintf("is offline: it does not answer the validators' probes since %d s; see that its endpoints can be reached from outside, and wait for the next epoch of probes", now-n.UnreachableSince)
 	}
 	return ""
 }

@@ -1,8 +1,8 @@
 package types
 
 // Outages are the chain's own evidence that a node could not deliver. A node is
-// out while it is jailed, has not reported within online_seconds, or has less
-// proven power than it promised. All of it is counted by the network's clock, in
+// out while it is jailed, has not reported within online_seconds, does not answer
+// the validators' probes, or has less proven power than it promised. All of it is counted by the network's clock, in
 // which a standstill of the network takes no time.
 
 // MaxTime bounds times and spans in a genesis, in seconds: sums of them never
@@ -22,7 +22,12 @@ func (n Node) offlineFrom(p Params, c Clock) int64 {
 }
 
 func (n Node) offline(p Params, c Clock, now int64) bool {
-	return n.ReportedAt == 0 || now >= n.offlineFrom(p, c)
+	return !n.Reports(p, c, now) || n.UnreachableSince != 0
+}
+
+// Reports tells whether the node says that it is there, whoever reaches it.
+func (n Node) Reports(p Params, c Clock, now int64) bool {
+	return n.ReportedAt != 0 && now < n.offlineFrom(p, c)
 }
 
 // shortOfPower: the node has promised more than it has proven.

@@ -1,8 +1,10 @@
 package keeper_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	errorsmod "cosmossdk.io/errors"
 	"cosmossdk.io/math"
@@ -60,6 +62,38 @@ func (n *nodes) Slash(_ context.Context, addr sdk.AccAddress, amount math.Int, _
 
 func (n *nodes) Jail(_ context.Context, addr sdk.AccAddress, until int64, _ string) error {
 	n.byAddress[addr.String()].Jailed, n.byAddress[addr.String()].JailedUntil = true, until
+	return nil
+}
+
+// NodesAfter implements types.ComputeKeeper.
+func (n *nodes) NodesAfter(_ context.Context, after sdk.AccAddress, limit int) (out []sdk.AccAddress, _ error) {
+	for address := range n.byAddress {
+		if addr := sdk.MustAccAddressFromBech32(address); bytes.Compare(addr, after) > 0 {
+			out = append(out, addr)
+		}
+	}
+	slices.SortFunc(out, func(a, b sdk.AccAddress) int { return bytes.Compare(a, b) })
+	return out[:min(limit, len(out))], nil
+}
+
+// Reports implements types.ComputeKeeper: a node reports once, and for ever.
+func (n *nodes) Reports(_ context.Context, node computetypes.Node) (bool, error) {
+	return node.ReportedAt != 0, nil
+}
+
+// SetUnreachable implements types.ComputeKeeper.
+func (n *nodes) SetUnreachable(ctx context.Context, addr sdk.AccAddress, unreachable bool) error {
+	if err := n.fail[addr.String()]; err != nil {
+		return err
+	}
+	node := n.byAddress[addr.String()]
+	switch {
+	case !unreachable:
+		node.UnreachableSince = 0
+	default:
+		node.Reputation.ProbesFailed++
+		node.UnreachableSince = max(node.UnreachableSince, sdk.UnwrapSDKContext(ctx).BlockTime().Unix())
+	}
 	return nil
 }
 

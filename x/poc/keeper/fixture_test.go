@@ -42,6 +42,8 @@ type fixture struct {
 	compute   *nodes
 	bank      *purse
 	authority string
+	// rebuild makes the keeper anew, over what stands around it now.
+	rebuild func()
 }
 
 func newFixture(t *testing.T, count int) *fixture {
@@ -55,9 +57,12 @@ func newFixture(t *testing.T, count int) *fixture {
 	for i := range count {
 		f.staking.add(t, byte(i+1))
 	}
-	f.k = keeper.NewKeeper(enc.Codec, runtime.NewKVStoreService(keys[types.StoreKey]), f.staking, f.compute, f.bank, f.bank, f.authority)
-	f.compute.hooks = f.k.Hooks()
-	f.msg, f.query = keeper.NewMsgServer(f.k), keeper.NewQueryServer(f.k)
+	f.rebuild = func() {
+		f.k = keeper.NewKeeper(enc.Codec, runtime.NewKVStoreService(keys[types.StoreKey]), f.staking, f.compute, f.bank, f.bank, f.authority)
+		f.compute.hooks = f.k.Hooks()
+		f.msg, f.query = keeper.NewMsgServer(f.k), keeper.NewQueryServer(f.k)
+	}
+	f.rebuild()
 	g := types.DefaultGenesis()
 	g.Params.KeyDelayBlocks = 5
 	require.NoError(t, f.k.InitGenesis(f.ctx, g))

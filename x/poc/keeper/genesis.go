@@ -83,6 +83,9 @@ func (k *Keeper) initProofs(ctx context.Context, g *types.GenesisState) error {
 	if err := k.Number.Set(ctx, g.Number); err != nil {
 		return err
 	}
+	if err := k.initProbes(ctx, g); err != nil {
+		return err
+	}
 	return k.CheckInvariants(ctx)
 }
 
@@ -114,15 +117,17 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*types.GenesisState, error)
 	if g.Emission, err = k.emission(ctx); err != nil {
 		return nil, err
 	}
-	g.Number, err = k.number(ctx)
-	return g, err
+	if g.Number, err = k.number(ctx); err != nil {
+		return nil, err
+	}
+	return g, k.exportProbes(ctx, g)
 }
 
 // RestartAtZero makes heights mean what they do on a chain that begins anew: keys
 // that count go on, one that does not yet waits for what is left of its delay,
 // and the newest beacon is the one on which the first block builds. Windows are
 // named by heights and are forgotten; one under way is void, unless it has begun
-// to pay: then what it still owes is left for the next.
+// to pay: then what it still owes is left for the next. So are epochs of probes.
 func (k *Keeper) RestartAtZero(ctx context.Context) error {
 	height := sdk.UnwrapSDKContext(ctx).BlockHeight()
 	newest, err := k.newest(ctx)
@@ -142,6 +147,9 @@ func (k *Keeper) RestartAtZero(ctx context.Context) error {
 		return err
 	}
 	if err := k.forgetWindows(ctx); err != nil {
+		return err
+	}
+	if err := k.forgetEpochs(ctx); err != nil {
 		return err
 	}
 	newest.Height = 0

@@ -21,17 +21,24 @@ func (k *Keeper) CheckInvariants(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(k.checkMoney(ctx, w), k.checkCommits(ctx, w), k.checkRecords(ctx))
+	e, err := k.epoch(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(k.checkMoney(ctx, w, e), k.checkCommits(ctx, w), k.checkRecords(ctx), k.checkProbes(ctx, e))
 }
 
 // checkMoney: what the module holds is what it owes, to the last uemc, and no more
 // was issued than the schedule allows.
-func (k *Keeper) checkMoney(ctx context.Context, w types.Window) error {
+func (k *Keeper) checkMoney(ctx context.Context, w types.Window, epoch types.ProbeEpoch) error {
 	e, err := k.emission(ctx)
 	if err != nil {
 		return err
 	}
-	owed, claimed := e.Undivided, math.ZeroInt()
+	owed, claimed := e.Owed(), math.ZeroInt()
+	if epoch.Phase == types.PROBE_PHASE_PAYING {
+		owed = owed.Add(epoch.Minted).Sub(epoch.Paid)
+	}
 	if w.Phase == types.PHASE_PAYING {
 		owed = owed.Add(w.Minted).Sub(w.Paid)
 	}
@@ -48,8 +55,8 @@ func (k *Keeper) checkMoney(ctx context.Context, w types.Window) error {
 	if owed.Add(claimed).GT(e.Minted) {
 		return fmt.Errorf("x/poc owes %s and paid %s of %s minted", owed, claimed, e.Minted)
 	}
-	if e.Minted.GT(e.Accounted) || e.Accounted.GT(math.NewIntFromUint64(types.EmissionCap)) {
-		return fmt.Errorf("x/poc minted %s of %s accounted for, at most %d are ever", e.Minted, e.Accounted, types.EmissionCap)
+	if e.Minted.Add(e.RoutersDue).GT(e.Accounted) || e.Accounted.GT(math.NewIntFromUint64(types.EmissionCap)) {
+		return fmt.Errorf("x/poc minted %s, and owes routers %s, of %s accounted for, at most %d are ever", e.Minted, e.RoutersDue, e.Accounted, types.EmissionCap)
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func (k *Keeper) emission(ctx context.Context) (types.Emission, error) {
 	if errors.Is(err, collections.ErrNotFound) {
 		return types.NewEmission(), nil
 	}
-	return e, err
+	return e.Complete(), err
 }
 
 // age is for how long the network has run, standstills left out.
@@ -60,7 +60,9 @@ func (k *Keeper) beginPaying(ctx context.Context, params types.Params, w *types.
 	scheduled := types.Scheduled(age)
 	due := types.Due(scheduled, e.Accounted, w.Weight, params.TargetPower)
 	e.Accounted = sdkmath.MaxInt(e.Accounted, scheduled)
-	w.Minted, w.MintedValidators = types.Split(due, params.NodesBps, params.ValidatorsBps)
+	var routers sdkmath.Int
+	w.Minted, w.MintedValidators, routers = types.Split(due, params)
+	e.RoutersDue = e.RoutersDue.Add(routers) // the epoch of probes issues it, if any router answers
 	minted := w.Minted.Add(w.MintedValidators)
 	e.Minted = e.Minted.Add(minted)
 	if minted.IsPositive() {
@@ -89,7 +91,7 @@ func (k *Keeper) pay(ctx context.Context, w *types.Window, budget int) (int, err
 		return 0, err
 	}
 	for _, c := range commits {
-		k.isolated(ctx, w, c.Node, func(ctx context.Context, w *types.Window) error { return k.payCommit(ctx, w, e, c) })
+		isolated(ctx, w, c.Node, func(ctx context.Context, w *types.Window) error { return k.payCommit(ctx, w, e, c) })
 		if err := k.Commits.Remove(ctx, c.Node); err != nil {
 			return 0, err
 		}

@@ -23,7 +23,7 @@ func (k *Keeper) settle(ctx context.Context, params types.Params, w *types.Windo
 	}
 	for _, c := range commits {
 		w.Cursor = c.Node
-		k.isolated(ctx, w, c.Node, func(ctx context.Context, w *types.Window) error { return k.settleCommit(ctx, params, w, c) })
+		isolated(ctx, w, c.Node, func(ctx context.Context, w *types.Window) error { return k.settleCommit(ctx, params, w, c) })
 	}
 	budget -= len(commits)
 	if !done {
@@ -34,7 +34,7 @@ func (k *Keeper) settle(ctx context.Context, params types.Params, w *types.Windo
 		return 0, err
 	}
 	for _, addr := range absent {
-		k.isolated(ctx, w, addr, func(ctx context.Context, w *types.Window) error {
+		isolated(ctx, w, addr, func(ctx context.Context, w *types.Window) error {
 			r, err := k.record(ctx, addr)
 			if err != nil {
 				return err

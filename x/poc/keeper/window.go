@@ -53,14 +53,21 @@ func (k *Keeper) BeginBlock(ctx context.Context) error {
 	return emit(ctx, &types.EventWindowOpened{Window: w.Height, Beacon: w.Beacon, ClosesAt: w.ClosesAt})
 }
 
-// EndBlock moves the window on.
+// EndBlock moves the window on, and the epoch of probes.
 func (k *Keeper) EndBlock(ctx context.Context) error {
-	w, err := k.window(ctx)
-	if err != nil || !w.Active() {
-		return err
-	}
 	params, err := k.Params.Get(ctx)
 	if err != nil {
+		return err
+	}
+	if err := k.moveWindow(ctx, params); err != nil {
+		return err
+	}
+	return k.moveEpoch(ctx, params)
+}
+
+func (k *Keeper) moveWindow(ctx context.Context, params types.Params) error {
+	w, err := k.window(ctx)
+	if err != nil || !w.Active() {
 		return err
 	}
 	height := sdk.UnwrapSDKContext(ctx).BlockHeight()

@@ -65,7 +65,7 @@ func TestWindow(t *testing.T) {
 	require.NoError(t, err)
 	due := types.Due(e.Emission.Accounted, math.ZeroInt(), power, types.MicroE)
 	require.True(t, due.IsPositive())
-	nodesShare, validators := types.Split(due, 8_000, 1_500)
+	nodesShare, validators, _ := types.Split(due, types.DefaultParams())
 	require.Equal(t, nodesShare, w.Minted)
 	require.Equal(t, validators, f.bank.balance(f.bank.GetModuleAddress("fee_collector")))
 	require.Equal(t, nodesShare.Add(validators), f.bank.supply)

@@ -9,7 +9,7 @@ import (
 )
 
 // RandomizedGenState begins a simulation with validators of whom most have a
-// beacon key, the first at least, and with a history of proofs for every node
+// beacon key and a prober, the first at least, and with a history of proofs for every node
 // that has market power.
 func RandomizedGenState(s *module.SimulationState) {
 	g := types.DefaultGenesis()
@@ -17,6 +17,9 @@ func RandomizedGenState(s *module.SimulationState) {
 	for i, account := range s.Accounts[:min(int(s.NumBonded), len(s.Accounts))] {
 		if i > 0 && s.Rand.Intn(8) == 0 {
 			continue
+		}
+		if hot := s.Accounts[(i+1)%len(s.Accounts)].Address; len(s.Accounts) > 1 {
+			g.Probers = append(g.Probers, types.Prober{Validator: sdk.ValAddress(account.Address).String(), Prober: hot.String()})
 		}
 		g.BeaconKeys = append(g.BeaconKeys, types.BeaconKey{Validator: sdk.ValAddress(account.Address).String(), Pubkey: BeaconKey(account, 0).PubKey()})
 	}

@@ -32,6 +32,9 @@ func Register(weights simsx.WeightSource, reg simsx.Registry, k *keeper.Keeper) 
 		{"poc_reveal_refused", 8, revealRefused(k)},
 		{"poc_claim_rewards", 20, claimRewards(k)},
 		{"poc_register_beacon_key", 6, registerBeaconKey(k)},
+		{"poc_set_prober", 12, setProber(k)},
+		{"poc_report_probes", 40, reportProbes(k)},
+		{"poc_report_probes_refused", 6, reportRefused(k)},
 	} {
 		reg.Add(weights.Get(op.name, op.weight), op.factory)
 	}

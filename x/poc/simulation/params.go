@@ -39,6 +39,10 @@ func RandomParams(r *rand.Rand) types.Params {
 		BlockWork:          uint32(between(1, 12)),
 		StakePerE:          types.Uemc(math.NewInt(int64(between(1, 1_000_000_000)))),
 		TargetPower:        between(1, 5_000), // one round of the smallest size in a window is about a hundred
+		ProbeEpochBlocks:   between(10, 20),
+		ProbeTargets:       uint32(between(2, 30)),
+		ProbeMinReporters:  uint32(between(1, 2)),
+		ProbeQuorumBps:     uint32(between(1, 1_000)),
 	}
 	if r.Intn(8) == 0 {
 		p.MaxRounds = proof.MaxRounds

@@ -15,12 +15,15 @@ func RegisterLegacyAminoCodec(cdc *codec.LegacyAmino) {
 	legacy.RegisterAminoMsg(cdc, &MsgCommitProof{}, "emc/poc/CommitProof")
 	legacy.RegisterAminoMsg(cdc, &MsgRevealProof{}, "emc/poc/RevealProof")
 	legacy.RegisterAminoMsg(cdc, &MsgClaimRewards{}, "emc/poc/ClaimRewards")
+	legacy.RegisterAminoMsg(cdc, &MsgSetProber{}, "emc/poc/SetProber")
+	legacy.RegisterAminoMsg(cdc, &MsgReportProbes{}, "emc/poc/ReportProbes")
 	legacy.RegisterAminoMsg(cdc, &MsgUpdateParams{}, "emc/poc/UpdateParams")
 }
 
 // RegisterInterfaces registers the messages for protobuf Any.
 func RegisterInterfaces(registry cdctypes.InterfaceRegistry) {
 	registry.RegisterImplementations((*sdk.Msg)(nil),
-		&MsgRegisterBeaconKey{}, &MsgCommitProof{}, &MsgRevealProof{}, &MsgClaimRewards{}, &MsgUpdateParams{})
+		&MsgRegisterBeaconKey{}, &MsgCommitProof{}, &MsgRevealProof{}, &MsgClaimRewards{}, &MsgUpdateParams{},
+		&MsgSetProber{}, &MsgReportProbes{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

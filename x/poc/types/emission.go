@@ -34,10 +34,11 @@ func PeriodAt(elapsed time.Duration) (number int, p Period) {
 	return periodAt(days)
 }
 
-// Split divides what is issued. What it leaves is the routers' part, which
-// stays unissued so far, and what rounding down withholds.
-func Split(amount math.Int, nodesBps, validatorsBps uint32) (nodes, validators math.Int) {
-	return share(amount, uint64(nodesBps), Whole), share(amount, uint64(validatorsBps), Whole)
+// Split divides what is issued, each part rounded down. Together they are no more
+// than the amount.
+func Split(amount math.Int, p Params) (nodes, validators, routers math.Int) {
+	part := func(bps uint32) math.Int { return share(amount, uint64(bps), Whole) }
+	return part(p.NodesBps), part(p.ValidatorsBps), part(p.RoutersBps)
 }
 
 // Due is how much may be issued now: what the schedule allows beyond what is

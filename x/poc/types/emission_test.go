@@ -167,15 +167,18 @@ func TestScheduledNeverFalls(t *testing.T) {
 }
 
 func TestSplit(t *testing.T) {
-	nodes, validators := Split(math.NewInt(12_345), 8_000, 1_500)
-	require.EqualValues(t, 9_876, nodes.Int64())
-	require.EqualValues(t, 1_851, validators.Int64(), "1,851.75 rounded down")
-	nodes, validators = Split(math.NewInt(3), 5_000, 5_000)
-	require.EqualValues(t, 1, nodes.Int64())
-	require.EqualValues(t, 1, validators.Int64())
-	nodes, validators = Split(math.NewIntFromUint64(EmissionCap), Whole, 0)
-	require.Equal(t, EmissionCap, nodes.Uint64())
-	require.True(t, validators.IsZero())
+	split := func(amount math.Int, n, v, r uint32) (nodes, validators, routers uint64) {
+		a, b, c := Split(amount, Params{NodesBps: n, ValidatorsBps: v, RoutersBps: r})
+		return a.Uint64(), b.Uint64(), c.Uint64()
+	}
+	nodes, validators, routers := split(math.NewInt(12_345), 8_000, 1_500, 500)
+	require.EqualValues(t, 9_876, nodes)
+	require.EqualValues(t, 1_851, validators, "1,851.75 rounded down")
+	require.EqualValues(t, 617, routers, "617.25 rounded down")
+	nodes, validators, routers = split(math.NewInt(3), 3_400, 3_300, 3_300)
+	require.EqualValues(t, []uint64{1, 0, 0}, []uint64{nodes, validators, routers})
+	nodes, validators, routers = split(math.NewIntFromUint64(EmissionCap), Whole, 0, 0)
+	require.Equal(t, []uint64{EmissionCap, 0, 0}, []uint64{nodes, validators, routers})
 }
 
 func TestDue(t *testing.T) {

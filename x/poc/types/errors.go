@@ -17,4 +17,7 @@ var (
 	ErrNotDrawn       = errorsmod.Register(ModuleName, 12, "not drawn")
 	ErrInvalidNode    = errorsmod.Register(ModuleName, 13, "node cannot prove")
 	ErrNoRewards      = errorsmod.Register(ModuleName, 14, "nothing to claim")
+	ErrProber         = errorsmod.Register(ModuleName, 15, "not this validator's prober")
+	ErrEpoch          = errorsmod.Register(ModuleName, 16, "not an epoch in which to report")
+	ErrInvalidReport  = errorsmod.Register(ModuleName, 17, "invalid report of probes")
 )

@@ -277,7 +277,7 @@ type EventWindowClosed struct {
 	NotDrawn uint64 `protobuf:"varint,6,opt,name=not_drawn,json=notDrawn,proto3" json:"not_drawn,omitempty"`
 	// power in micro-E.
 	Power uint64 `protobuf:"varint,7,opt,name=power,proto3" json:"power,omitempty"`
-	// minted in uemc, for nodes and for validators.
+	// minted in uemc, for nodes and for validators; routers are paid by epochs of probes.
 	Minted           string `protobuf:"bytes,8,opt,name=minted,proto3" json:"minted,omitempty"`
 	MintedValidators string `protobuf:"bytes,9,opt,name=minted_validators,json=mintedValidators,proto3" json:"minted_validators,omitempty"`
 }
@@ -822,6 +822,430 @@ func (m *EventRewardsClaimed) GetAmount() string {
 	return ""
 }
 
+// EventProberSet: a validator's hot key changed; empty is none.
+type EventProberSet struct {
+	Validator string `protobuf:"bytes,1,opt,name=validator,proto3" json:"validator,omitempty"`
+	Prober    string `protobuf:"bytes,2,opt,name=prober,proto3" json:"prober,omitempty"`
+}
+
+func (m *EventProberSet) Reset()         { *m = EventProberSet{} }
+func (m *EventProberSet) String() string { return proto.CompactTextString(m) }
+func (*EventProberSet) ProtoMessage()    {}
+func (*EventProberSet) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cde14fd7f37669ea, []int{12}
+}
+func (m *EventProberSet) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventProberSet) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventProberSet.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventProberSet) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventProberSet.Merge(m, src)
+}
+func (m *EventProberSet) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventProberSet) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventProberSet.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventProberSet proto.InternalMessageInfo
+
+func (m *EventProberSet) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *EventProberSet) GetProber() string {
+	if m != nil {
+		return m.Prober
+	}
+	return ""
+}
+
+// EventProbeEpochOpened: the targets are drawn, and reports are taken.
+type EventProbeEpochOpened struct {
+	Epoch    uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Targets  uint32 `protobuf:"varint,2,opt,name=targets,proto3" json:"targets,omitempty"`
+	ClosesAt int64  `protobuf:"varint,3,opt,name=closes_at,json=closesAt,proto3" json:"closes_at,omitempty"`
+}
+
+func (m *EventProbeEpochOpened) Reset()         { *m = EventProbeEpochOpened{} }
+func (m *EventProbeEpochOpened) String() string { return proto.CompactTextString(m) }
+func (*EventProbeEpochOpened) ProtoMessage()    {}
+func (*EventProbeEpochOpened) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cde14fd7f37669ea, []int{13}
+}
+func (m *EventProbeEpochOpened) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventProbeEpochOpened) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventProbeEpochOpened.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventProbeEpochOpened) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventProbeEpochOpened.Merge(m, src)
+}
+func (m *EventProbeEpochOpened) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventProbeEpochOpened) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventProbeEpochOpened.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventProbeEpochOpened proto.InternalMessageInfo
+
+func (m *EventProbeEpochOpened) GetEpoch() uint64 {
+	if m != nil {
+		return m.Epoch
+	}
+	return 0
+}
+
+func (m *EventProbeEpochOpened) GetTargets() uint32 {
+	if m != nil {
+		return m.Targets
+	}
+	return 0
+}
+
+func (m *EventProbeEpochOpened) GetClosesAt() int64 {
+	if m != nil {
+		return m.ClosesAt
+	}
+	return 0
+}
+
+// EventProbesReported: a validator reported.
+type EventProbesReported struct {
+	Validator string `protobuf:"bytes,1,opt,name=validator,proto3" json:"validator,omitempty"`
+	Epoch     uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Probed    uint32 `protobuf:"varint,3,opt,name=probed,proto3" json:"probed,omitempty"`
+	Passed    uint32 `protobuf:"varint,4,opt,name=passed,proto3" json:"passed,omitempty"`
+}
+
+func (m *EventProbesReported) Reset()         { *m = EventProbesReported{} }
+func (m *EventProbesReported) String() string { return proto.CompactTextString(m) }
+func (*EventProbesReported) ProtoMessage()    {}
+func (*EventProbesReported) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cde14fd7f37669ea, []int{14}
+}
+func (m *EventProbesReported) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventProbesReported) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventProbesReported.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventProbesReported) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventProbesReported.Merge(m, src)
+}
+func (m *EventProbesReported) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventProbesReported) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventProbesReported.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventProbesReported proto.InternalMessageInfo
+
+func (m *EventProbesReported) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *EventProbesReported) GetEpoch() uint64 {
+	if m != nil {
+		return m.Epoch
+	}
+	return 0
+}
+
+func (m *EventProbesReported) GetProbed() uint32 {
+	if m != nil {
+		return m.Probed
+	}
+	return 0
+}
+
+func (m *EventProbesReported) GetPassed() uint32 {
+	if m != nil {
+		return m.Passed
+	}
+	return 0
+}
+
+// EventNodeProbed: what was concluded of a node or router.
+type EventNodeProbed struct {
+	Node    string  `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Epoch   uint64  `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Verdict Verdict `protobuf:"varint,3,opt,name=verdict,proto3,enum=emc.poc.v1.Verdict" json:"verdict,omitempty"`
+	// reporters asked it; power is theirs, passed that of those who got an answer.
+	Reporters uint32 `protobuf:"varint,4,opt,name=reporters,proto3" json:"reporters,omitempty"`
+	Power     uint64 `protobuf:"varint,5,opt,name=power,proto3" json:"power,omitempty"`
+	Passed    uint64 `protobuf:"varint,6,opt,name=passed,proto3" json:"passed,omitempty"`
+}
+
+func (m *EventNodeProbed) Reset()         { *m = EventNodeProbed{} }
+func (m *EventNodeProbed) String() string { return proto.CompactTextString(m) }
+func (*EventNodeProbed) ProtoMessage()    {}
+func (*EventNodeProbed) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cde14fd7f37669ea, []int{15}
+}
+func (m *EventNodeProbed) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventNodeProbed) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventNodeProbed.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventNodeProbed) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventNodeProbed.Merge(m, src)
+}
+func (m *EventNodeProbed) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventNodeProbed) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventNodeProbed.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventNodeProbed proto.InternalMessageInfo
+
+func (m *EventNodeProbed) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *EventNodeProbed) GetEpoch() uint64 {
+	if m != nil {
+		return m.Epoch
+	}
+	return 0
+}
+
+func (m *EventNodeProbed) GetVerdict() Verdict {
+	if m != nil {
+		return m.Verdict
+	}
+	return VERDICT_UNDECIDED
+}
+
+func (m *EventNodeProbed) GetReporters() uint32 {
+	if m != nil {
+		return m.Reporters
+	}
+	return 0
+}
+
+func (m *EventNodeProbed) GetPower() uint64 {
+	if m != nil {
+		return m.Power
+	}
+	return 0
+}
+
+func (m *EventNodeProbed) GetPassed() uint64 {
+	if m != nil {
+		return m.Passed
+	}
+	return 0
+}
+
+// EventRouterRewarded: what an epoch earned a router.
+type EventRouterRewarded struct {
+	Node     string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Operator string `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
+	Epoch    uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Amount   string `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
+}
+
+func (m *EventRouterRewarded) Reset()         { *m = EventRouterRewarded{} }
+func (m *EventRouterRewarded) String() string { return proto.CompactTextString(m) }
+func (*EventRouterRewarded) ProtoMessage()    {}
+func (*EventRouterRewarded) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cde14fd7f37669ea, []int{16}
+}
+func (m *EventRouterRewarded) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventRouterRewarded) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventRouterRewarded.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventRouterRewarded) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventRouterRewarded.Merge(m, src)
+}
+func (m *EventRouterRewarded) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventRouterRewarded) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventRouterRewarded.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventRouterRewarded proto.InternalMessageInfo
+
+func (m *EventRouterRewarded) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *EventRouterRewarded) GetOperator() string {
+	if m != nil {
+		return m.Operator
+	}
+	return ""
+}
+
+func (m *EventRouterRewarded) GetEpoch() uint64 {
+	if m != nil {
+		return m.Epoch
+	}
+	return 0
+}
+
+func (m *EventRouterRewarded) GetAmount() string {
+	if m != nil {
+		return m.Amount
+	}
+	return ""
+}
+
+// EventProbeEpochClosed: all is counted and paid.
+type EventProbeEpochClosed struct {
+	Epoch       uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Reports     uint32 `protobuf:"varint,2,opt,name=reports,proto3" json:"reports,omitempty"`
+	Answered    uint32 `protobuf:"varint,3,opt,name=answered,proto3" json:"answered,omitempty"`
+	Unreachable uint32 `protobuf:"varint,4,opt,name=unreachable,proto3" json:"unreachable,omitempty"`
+	Undecided   uint32 `protobuf:"varint,5,opt,name=undecided,proto3" json:"undecided,omitempty"`
+	// minted in uemc, for routers.
+	Minted string `protobuf:"bytes,6,opt,name=minted,proto3" json:"minted,omitempty"`
+}
+
+func (m *EventProbeEpochClosed) Reset()         { *m = EventProbeEpochClosed{} }
+func (m *EventProbeEpochClosed) String() string { return proto.CompactTextString(m) }
+func (*EventProbeEpochClosed) ProtoMessage()    {}
+func (*EventProbeEpochClosed) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cde14fd7f37669ea, []int{17}
+}
+func (m *EventProbeEpochClosed) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventProbeEpochClosed) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventProbeEpochClosed.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventProbeEpochClosed) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventProbeEpochClosed.Merge(m, src)
+}
+func (m *EventProbeEpochClosed) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventProbeEpochClosed) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventProbeEpochClosed.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventProbeEpochClosed proto.InternalMessageInfo
+
+func (m *EventProbeEpochClosed) GetEpoch() uint64 {
+	if m != nil {
+		return m.Epoch
+	}
+	return 0
+}
+
+func (m *EventProbeEpochClosed) GetReports() uint32 {
+	if m != nil {
+		return m.Reports
+	}
+	return 0
+}
+
+func (m *EventProbeEpochClosed) GetAnswered() uint32 {
+	if m != nil {
+		return m.Answered
+	}
+	return 0
+}
+
+func (m *EventProbeEpochClosed) GetUnreachable() uint32 {
+	if m != nil {
+		return m.Unreachable
+	}
+	return 0
+}
+
+func (m *EventProbeEpochClosed) GetUndecided() uint32 {
+	if m != nil {
+		return m.Undecided
+	}
+	return 0
+}
+
+func (m *EventProbeEpochClosed) GetMinted() string {
+	if m != nil {
+		return m.Minted
+	}
+	return ""
+}
+
 // EventSettleError: a node could not be settled or paid. Never expected; an operator should report it.
 type EventSettleError struct {
 	Node  string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
@@ -832,7 +1256,7 @@ func (m *EventSettleError) Reset()         { *m = EventSettleError{} }
 func (m *EventSettleError) String() string { return proto.CompactTextString(m) }
 func (*EventSettleError) ProtoMessage()    {}
 func (*EventSettleError) Descriptor() ([]byte, []int) {
-	return fileDescriptor_cde14fd7f37669ea, []int{12}
+	return fileDescriptor_cde14fd7f37669ea, []int{18}
 }
 func (m *EventSettleError) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -888,58 +1312,79 @@ func init() {
 	proto.RegisterType((*EventNodeSettled)(nil), "emc.poc.v1.EventNodeSettled")
 	proto.RegisterType((*EventNodeRewarded)(nil), "emc.poc.v1.EventNodeRewarded")
 	proto.RegisterType((*EventRewardsClaimed)(nil), "emc.poc.v1.EventRewardsClaimed")
+	proto.RegisterType((*EventProberSet)(nil), "emc.poc.v1.EventProberSet")
+	proto.RegisterType((*EventProbeEpochOpened)(nil), "emc.poc.v1.EventProbeEpochOpened")
+	proto.RegisterType((*EventProbesReported)(nil), "emc.poc.v1.EventProbesReported")
+	proto.RegisterType((*EventNodeProbed)(nil), "emc.poc.v1.EventNodeProbed")
+	proto.RegisterType((*EventRouterRewarded)(nil), "emc.poc.v1.EventRouterRewarded")
+	proto.RegisterType((*EventProbeEpochClosed)(nil), "emc.poc.v1.EventProbeEpochClosed")
 	proto.RegisterType((*EventSettleError)(nil), "emc.poc.v1.EventSettleError")
 }
 
 func init() { proto.RegisterFile("emc/poc/v1/events.proto", fileDescriptor_cde14fd7f37669ea) }
 
 var fileDescriptor_cde14fd7f37669ea = []byte{
-	// 718 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x94, 0x54, 0xdd, 0x4e, 0xd4, 0x40,
-	0x14, 0xa6, 0xfb, 0x03, 0xbb, 0xb3, 0x44, 0xa1, 0x10, 0x6d, 0xd0, 0xac, 0x6b, 0x13, 0x13, 0x12,
-	0xe3, 0x6e, 0xd0, 0x5b, 0x13, 0x03, 0x88, 0x89, 0x31, 0x11, 0x32, 0x46, 0x88, 0xde, 0xac, 0xb3,
-	0xed, 0x61, 0x69, 0x6c, 0xe7, 0xd4, 0xe9, 0xb4, 0x85, 0x78, 0xe5, 0x1b, 0xf8, 0x14, 0x3e, 0x8b,
-	0x97, 0x5c, 0x7a, 0x69, 0xe0, 0x45, 0xcc, 0xfc, 0xec, 0x6e, 0x91, 0x9f, 0x84, 0xbb, 0xf9, 0xce,
-	0xcc, 0x7c, 0xdf, 0x39, 0xdf, 0x39, 0x33, 0xe4, 0x3e, 0x24, 0xc1, 0x20, 0xc5, 0x60, 0x50, 0x6c,
-	0x0c, 0xa0, 0x00, 0x2e, 0xb3, 0x7e, 0x2a, 0x50, 0xa2, 0x4b, 0x20, 0x09, 0xfa, 0x29, 0x06, 0xfd,
-	0x62, 0x63, 0xad, 0x7a, 0xa8, 0x8c, 0x78, 0x88, 0xa5, 0x39, 0xe4, 0x7f, 0x23, 0xde, 0x8e, 0xba,
-	0xb4, 0x05, 0x2c, 0x40, 0xfe, 0x0e, 0x4e, 0x28, 0x8c, 0xa3, 0x4c, 0x82, 0x80, 0xd0, 0x7d, 0x48,
-	0xda, 0x05, 0x8b, 0xa3, 0x90, 0x49, 0x14, 0x9e, 0xd3, 0x73, 0xd6, 0xdb, 0x74, 0x16, 0x70, 0xef,
-	0x91, 0xf9, 0x34, 0x1f, 0x7d, 0x85, 0x13, 0xaf, 0xd6, 0x73, 0xd6, 0x17, 0xa9, 0x45, 0xee, 0x23,
-	0xd2, 0x61, 0x81, 0x8c, 0x0a, 0x18, 0x1e, 0x0a, 0x4c, 0xbc, 0x7a, 0xcf, 0x59, 0xaf, 0x53, 0x62,
-	0x42, 0x6f, 0x04, 0x26, 0xfe, 0x0e, 0xe9, 0x54, 0x24, 0xdd, 0x55, 0xd2, 0x2c, 0x58, 0x9c, 0x83,
-	0x56, 0x58, 0xa4, 0x06, 0xb8, 0x3d, 0xd2, 0x09, 0x90, 0x4b, 0x11, 0x8d, 0x72, 0xa5, 0x5e, 0xd3,
-	0xea, 0xd5, 0x90, 0xff, 0x85, 0x2c, 0x6b, 0x9a, 0x03, 0x5d, 0xce, 0x6e, 0x0a, 0x1c, 0x42, 0x95,
-	0x94, 0x29, 0x4f, 0xb3, 0xd5, 0xa9, 0x45, 0x2a, 0x3e, 0xd2, 0x72, 0x93, 0x64, 0x0d, 0x72, 0x1f,
-	0x90, 0x76, 0x10, 0x63, 0x06, 0xd9, 0x90, 0x49, 0x9b, 0x6a, 0xcb, 0x04, 0x36, 0xa5, 0xff, 0x9d,
-	0x2c, 0x55, 0x14, 0x5e, 0x0b, 0x56, 0xf2, 0x6b, 0x05, 0x5c, 0xd2, 0x08, 0x05, 0x2b, 0x2d, 0xbd,
-	0x5e, 0xbb, 0x1e, 0x59, 0x08, 0x30, 0x49, 0x22, 0x99, 0x69, 0xea, 0x06, 0x9d, 0x40, 0xf7, 0x31,
-	0x59, 0x14, 0x50, 0x00, 0x8b, 0x87, 0x39, 0x97, 0x51, 0xec, 0x35, 0x34, 0x57, 0xc7, 0xc4, 0x3e,
-	0xaa, 0x90, 0xff, 0xa3, 0x76, 0xa1, 0xbe, 0x6d, 0x95, 0xd4, 0x8d, 0xf5, 0xf1, 0x3c, 0x19, 0x81,
-	0x71, 0xaa, 0x41, 0x2d, 0xd2, 0x4d, 0x12, 0x58, 0x40, 0x68, 0x33, 0xb0, 0x48, 0xc5, 0xb3, 0x28,
-	0x06, 0x2e, 0xb5, 0x74, 0x83, 0x5a, 0xa4, 0x9a, 0x51, 0x0a, 0xe4, 0x63, 0xaf, 0xa9, 0xc3, 0x06,
-	0x28, 0x97, 0x38, 0xca, 0xa1, 0x2a, 0x8a, 0x7b, 0xf3, 0x7a, 0xa7, 0xc5, 0x51, 0x1a, 0x47, 0x56,
-	0x49, 0x33, 0xc5, 0x12, 0x84, 0xb7, 0x60, 0xae, 0x68, 0xa0, 0x04, 0x92, 0x88, 0x4b, 0x08, 0xbd,
-	0x96, 0x6e, 0x9d, 0x45, 0xee, 0x53, 0xb2, 0x6c, 0x56, 0xc3, 0xe9, 0x24, 0x65, 0x5e, 0x5b, 0x1f,
-	0x59, 0x32, 0x1b, 0xfb, 0xd3, 0xb8, 0xbf, 0x49, 0xee, 0x56, 0x2c, 0xd8, 0xc7, 0xe8, 0x46, 0x03,
-	0x04, 0xb0, 0xcc, 0x36, 0xb8, 0x4d, 0x2d, 0xf2, 0x3f, 0x91, 0x15, 0x4d, 0xb1, 0x27, 0x10, 0x0f,
-	0xb7, 0xb5, 0xfd, 0x2a, 0x0d, 0x97, 0x34, 0x38, 0x86, 0x60, 0xa7, 0x5a, 0xaf, 0x2b, 0xd4, 0xb5,
-	0x4b, 0xd4, 0x98, 0xf3, 0x70, 0xd2, 0x45, 0x8b, 0xfc, 0x7d, 0xe2, 0xce, 0xa8, 0xa9, 0x6e, 0xdd,
-	0x2d, 0x99, 0xa7, 0xd6, 0xd5, 0x2b, 0xd6, 0xf9, 0x68, 0xab, 0xd6, 0xbc, 0x07, 0xba, 0x01, 0xb7,
-	0x4d, 0xd7, 0x38, 0x51, 0xaf, 0x3a, 0xa1, 0xa6, 0x31, 0x8b, 0x59, 0x76, 0x04, 0xa1, 0xee, 0x79,
-	0x9b, 0x4e, 0xa0, 0xff, 0xcb, 0xb1, 0x83, 0xfe, 0x1e, 0x43, 0xf8, 0x00, 0x52, 0xde, 0x50, 0xc7,
-	0x95, 0x53, 0xf6, 0x8c, 0x2c, 0x60, 0x2e, 0x03, 0x4c, 0x40, 0x6b, 0xde, 0x79, 0xbe, 0xd2, 0x9f,
-	0xfd, 0x3d, 0xfd, 0x5d, 0xb3, 0x45, 0x27, 0x67, 0xd4, 0xf4, 0x9b, 0x5c, 0x87, 0xa6, 0x7a, 0x33,
-	0x82, 0x1d, 0x13, 0xdb, 0xd3, 0xe3, 0x33, 0x75, 0xa6, 0x59, 0x75, 0x26, 0xb3, 0x4f, 0x42, 0xe5,
-	0x49, 0xa1, 0x64, 0x22, 0xbc, 0x26, 0xd1, 0x35, 0xd2, 0xc2, 0x14, 0x04, 0x9b, 0x7d, 0x1d, 0x53,
-	0x5c, 0x29, 0xa2, 0xfe, 0xff, 0x53, 0x61, 0x09, 0xe6, 0xf6, 0x49, 0xb4, 0xa9, 0x45, 0xfe, 0x5b,
-	0x3b, 0x41, 0x46, 0x30, 0xdb, 0x8e, 0x59, 0x94, 0x40, 0x78, 0x41, 0xc2, 0xb9, 0x2c, 0x61, 0xa9,
-	0x6a, 0x17, 0xa8, 0x5e, 0x5a, 0x9f, 0x8d, 0xc7, 0x3b, 0x42, 0xa0, 0xb8, 0x32, 0xfd, 0x55, 0xd2,
-	0x04, 0xb5, 0x69, 0xaf, 0x1b, 0xb0, 0xf5, 0xea, 0xf7, 0x59, 0xd7, 0x39, 0x3d, 0xeb, 0x3a, 0x7f,
-	0xcf, 0xba, 0xce, 0xcf, 0xf3, 0xee, 0xdc, 0xe9, 0x79, 0x77, 0xee, 0xcf, 0x79, 0x77, 0xee, 0xf3,
-	0x93, 0x71, 0x24, 0x8f, 0xf2, 0x51, 0x3f, 0xc0, 0x64, 0x00, 0xe1, 0x18, 0x12, 0x26, 0x45, 0x74,
-	0x3c, 0x50, 0x7f, 0xfe, 0xb1, 0xfe, 0xf5, 0xe5, 0x49, 0x0a, 0xd9, 0x68, 0x5e, 0x7f, 0xf9, 0x2f,
-	0xfe, 0x05, 0x00, 0x00, 0xff, 0xff, 0x1f, 0x4b, 0x2b, 0xed, 0x32, 0x06, 0x00, 0x00,
+	// 949 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x9c, 0x56, 0xdd, 0x6e, 0x1b, 0x45,
+	0x14, 0xce, 0xda, 0x8e, 0x13, 0x8f, 0x93, 0xd2, 0x6e, 0x43, 0x59, 0x05, 0x64, 0xc2, 0x4a, 0x48,
+	0x91, 0x50, 0x6d, 0x15, 0x6e, 0x91, 0x50, 0x1b, 0x52, 0x09, 0x21, 0xd1, 0x68, 0x2a, 0x52, 0xc1,
+	0x8d, 0x99, 0xdd, 0x39, 0x75, 0x56, 0xec, 0xce, 0x59, 0x66, 0x66, 0xd7, 0x8d, 0xb8, 0xe2, 0x0d,
+	0x78, 0x0a, 0x1e, 0x81, 0x1b, 0x5e, 0x80, 0xcb, 0x5e, 0x72, 0x89, 0x92, 0x17, 0x41, 0xf3, 0xb3,
+	0xeb, 0x4d, 0xe3, 0x04, 0xca, 0x9d, 0xbf, 0x33, 0xe3, 0xef, 0x9c, 0xf3, 0x9d, 0x6f, 0x66, 0x96,
+	0xbc, 0x07, 0x45, 0x3a, 0x2b, 0x31, 0x9d, 0xd5, 0x8f, 0x66, 0x50, 0x83, 0xd0, 0x6a, 0x5a, 0x4a,
+	0xd4, 0x18, 0x12, 0x28, 0xd2, 0x69, 0x89, 0xe9, 0xb4, 0x7e, 0xb4, 0xff, 0xa0, 0xb3, 0xa9, 0x94,
+	0x98, 0x80, 0xdb, 0xb3, 0xdf, 0xfd, 0xf3, 0x32, 0x13, 0x1c, 0x97, 0x6e, 0x21, 0xfe, 0x89, 0x44,
+	0xc7, 0x86, 0xec, 0x09, 0xb0, 0x14, 0xc5, 0xd7, 0x70, 0x4e, 0x61, 0x91, 0x29, 0x0d, 0x12, 0x78,
+	0xf8, 0x01, 0x19, 0xd5, 0x2c, 0xcf, 0x38, 0xd3, 0x28, 0xa3, 0xe0, 0x20, 0x38, 0x1c, 0xd1, 0x55,
+	0x20, 0x7c, 0x40, 0x86, 0x65, 0x95, 0xfc, 0x08, 0xe7, 0x51, 0xef, 0x20, 0x38, 0xdc, 0xa1, 0x1e,
+	0x85, 0x1f, 0x92, 0x31, 0x4b, 0x75, 0x56, 0xc3, 0xfc, 0xa5, 0xc4, 0x22, 0xea, 0x1f, 0x04, 0x87,
+	0x7d, 0x4a, 0x5c, 0xe8, 0xa9, 0xc4, 0x22, 0x3e, 0x26, 0xe3, 0x4e, 0xca, 0x70, 0x8f, 0x6c, 0xd6,
+	0x2c, 0xaf, 0xc0, 0x66, 0xd8, 0xa1, 0x0e, 0x84, 0x07, 0x64, 0x9c, 0xa2, 0xd0, 0x32, 0x4b, 0x2a,
+	0x93, 0xbd, 0x67, 0xb3, 0x77, 0x43, 0xf1, 0x0f, 0xe4, 0x9e, 0xa5, 0x79, 0x61, 0xdb, 0x79, 0x56,
+	0x82, 0x00, 0x6e, 0x8a, 0x72, 0xed, 0x59, 0xb6, 0x3e, 0xf5, 0xc8, 0xc4, 0x13, 0x9b, 0xae, 0x29,
+	0xd6, 0xa1, 0xf0, 0x7d, 0x32, 0x4a, 0x73, 0x54, 0xa0, 0xe6, 0x4c, 0xfb, 0x52, 0xb7, 0x5d, 0xe0,
+	0xb1, 0x8e, 0x7f, 0x26, 0x77, 0x3b, 0x19, 0xbe, 0x94, 0x6c, 0x29, 0x6e, 0x4c, 0x10, 0x92, 0x01,
+	0x97, 0x6c, 0xe9, 0xe9, 0xed, 0xef, 0x30, 0x22, 0x5b, 0x29, 0x16, 0x45, 0xa6, 0x95, 0xa5, 0x1e,
+	0xd0, 0x06, 0x86, 0x1f, 0x91, 0x1d, 0x09, 0x35, 0xb0, 0x7c, 0x5e, 0x09, 0x9d, 0xe5, 0xd1, 0xc0,
+	0x72, 0x8d, 0x5d, 0xec, 0x5b, 0x13, 0x8a, 0x7f, 0xe9, 0x5d, 0xe9, 0xef, 0xc8, 0x14, 0x75, 0x6b,
+	0x7f, 0xa2, 0x2a, 0x12, 0x70, 0x4a, 0x0d, 0xa8, 0x47, 0x76, 0x48, 0x12, 0x6b, 0xe0, 0xbe, 0x02,
+	0x8f, 0x4c, 0x5c, 0x65, 0x39, 0x08, 0x6d, 0x53, 0x0f, 0xa8, 0x47, 0x66, 0x18, 0x4b, 0x89, 0x62,
+	0x11, 0x6d, 0xda, 0xb0, 0x03, 0x46, 0x25, 0x81, 0x7a, 0x6e, 0x9a, 0x12, 0xd1, 0xd0, 0xae, 0x6c,
+	0x0b, 0xd4, 0x4e, 0x91, 0x3d, 0xb2, 0x59, 0xe2, 0x12, 0x64, 0xb4, 0xe5, 0xfe, 0x62, 0x81, 0x49,
+	0x50, 0x64, 0x42, 0x03, 0x8f, 0xb6, 0xed, 0xe8, 0x3c, 0x0a, 0x3f, 0x21, 0xf7, 0xdc, 0xaf, 0x79,
+	0xeb, 0x24, 0x15, 0x8d, 0xec, 0x96, 0xbb, 0x6e, 0xe1, 0xb4, 0x8d, 0xc7, 0x8f, 0xc9, 0x3b, 0x1d,
+	0x09, 0x4e, 0x31, 0xbb, 0x55, 0x00, 0x09, 0x4c, 0xf9, 0x01, 0x8f, 0xa8, 0x47, 0xf1, 0x77, 0xe4,
+	0xbe, 0xa5, 0x38, 0x91, 0x88, 0x2f, 0x8f, 0xac, 0xfc, 0xa6, 0x8c, 0x90, 0x0c, 0x04, 0x72, 0xf0,
+	0xae, 0xb6, 0xbf, 0x3b, 0xd4, 0xbd, 0x6b, 0xd4, 0x58, 0x09, 0xde, 0x4c, 0xd1, 0xa3, 0xf8, 0x94,
+	0x84, 0x2b, 0x6a, 0x6a, 0x47, 0xf7, 0x96, 0xcc, 0xad, 0x74, 0xfd, 0x8e, 0x74, 0x31, 0xfa, 0xae,
+	0x2d, 0xef, 0x0b, 0x3b, 0x80, 0xb7, 0x2d, 0xd7, 0x29, 0xd1, 0xef, 0x2a, 0x61, 0xdc, 0xa8, 0x72,
+	0xa6, 0xce, 0x80, 0xdb, 0x99, 0x8f, 0x68, 0x03, 0xe3, 0xdf, 0x02, 0x6f, 0xf4, 0x6f, 0x90, 0xc3,
+	0x73, 0xd0, 0xfa, 0x96, 0x3e, 0xd6, 0xba, 0xec, 0x21, 0xd9, 0xc2, 0x4a, 0xa7, 0x58, 0x80, 0xcd,
+	0x79, 0xe7, 0xd3, 0xfb, 0xd3, 0xd5, 0x9d, 0x34, 0x7d, 0xe6, 0x96, 0x68, 0xb3, 0xc7, 0xb8, 0xdf,
+	0xd5, 0x3a, 0x77, 0xdd, 0x3b, 0x0b, 0x8e, 0x5d, 0xec, 0xc4, 0xda, 0xa7, 0x55, 0x66, 0xb3, 0xab,
+	0x8c, 0xf2, 0x47, 0xc2, 0xd4, 0x49, 0x61, 0xc9, 0x24, 0xbf, 0xa1, 0xd0, 0x7d, 0xb2, 0x8d, 0x25,
+	0x48, 0xb6, 0xba, 0x3a, 0x5a, 0xdc, 0x69, 0xa2, 0xff, 0xe6, 0x51, 0x61, 0x05, 0x56, 0xfe, 0x48,
+	0x8c, 0xa8, 0x47, 0xf1, 0x57, 0xde, 0x41, 0x2e, 0xa1, 0x3a, 0xca, 0x59, 0x56, 0x00, 0xbf, 0x92,
+	0x22, 0xb8, 0x9e, 0xc2, 0x53, 0xf5, 0xae, 0x50, 0x3d, 0x25, 0x77, 0x9a, 0xc9, 0x26, 0x20, 0x9f,
+	0x83, 0xfe, 0x0f, 0x57, 0xac, 0xdd, 0xda, 0xf0, 0x38, 0x14, 0x73, 0xf2, 0xee, 0x8a, 0xe7, 0xb8,
+	0xc4, 0xf4, 0xcc, 0x5f, 0x7f, 0x7b, 0x64, 0x13, 0x0c, 0xb4, 0x54, 0x03, 0xea, 0x80, 0x99, 0xbc,
+	0x66, 0x72, 0x01, 0x5a, 0x59, 0x9e, 0x5d, 0xda, 0xc0, 0xdb, 0xaf, 0xbf, 0xf3, 0xd5, 0xd1, 0x49,
+	0x40, 0x51, 0x28, 0x51, 0xea, 0x7f, 0x7d, 0x15, 0xda, 0x0a, 0x7a, 0xdd, 0x0a, 0x9a, 0x46, 0xdc,
+	0x35, 0xb4, 0xeb, 0x1b, 0xb1, 0xa7, 0xb9, 0x64, 0x4a, 0x79, 0x4b, 0x9a, 0xb8, 0x45, 0xf1, 0xef,
+	0x81, 0x3f, 0x03, 0x66, 0xd2, 0x27, 0x6e, 0xef, 0xba, 0x39, 0xaf, 0xcf, 0xf6, 0x90, 0x6c, 0xd5,
+	0x20, 0x79, 0x96, 0xea, 0x75, 0x76, 0x3c, 0x75, 0x4b, 0xb4, 0xd9, 0x63, 0x1a, 0x92, 0xae, 0x39,
+	0xa9, 0x7c, 0x1d, 0xab, 0xc0, 0x7a, 0x27, 0x76, 0x0a, 0x1f, 0xfa, 0x7b, 0xd5, 0x15, 0xae, 0x1a,
+	0xb3, 0x60, 0xa5, 0x41, 0xfe, 0x6f, 0x8f, 0xb6, 0x7d, 0xf5, 0xdf, 0x50, 0x71, 0xad, 0x43, 0xff,
+	0x08, 0xae, 0xf9, 0xc1, 0x3f, 0x17, 0x37, 0xfa, 0xc1, 0xf5, 0xd7, 0xfa, 0xc1, 0x43, 0x53, 0x13,
+	0x13, 0x6a, 0x69, 0x5e, 0x7f, 0x3f, 0xa9, 0x16, 0x9b, 0x17, 0xb9, 0x12, 0x12, 0x58, 0x7a, 0xc6,
+	0x92, 0x1c, 0xbc, 0x50, 0xdd, 0x90, 0x11, 0xb2, 0x12, 0x1c, 0xd2, 0x8c, 0x03, 0xb7, 0x72, 0xed,
+	0xd2, 0x55, 0xa0, 0xf3, 0x22, 0x0c, 0xbb, 0x2f, 0x42, 0xfc, 0xb9, 0xbf, 0x7c, 0xdc, 0xc5, 0x73,
+	0x2c, 0x25, 0xca, 0x1b, 0x67, 0x6d, 0x16, 0xbd, 0x58, 0x0e, 0x3c, 0xf9, 0xe2, 0xcf, 0x8b, 0x49,
+	0xf0, 0xfa, 0x62, 0x12, 0xfc, 0x7d, 0x31, 0x09, 0x7e, 0xbd, 0x9c, 0x6c, 0xbc, 0xbe, 0x9c, 0x6c,
+	0xfc, 0x75, 0x39, 0xd9, 0xf8, 0xfe, 0xe3, 0x45, 0xa6, 0xcf, 0xaa, 0x64, 0x9a, 0x62, 0x31, 0x03,
+	0xbe, 0x80, 0x82, 0x69, 0x99, 0xbd, 0x9a, 0x99, 0x0f, 0xa1, 0x57, 0xf6, 0x53, 0x48, 0x9f, 0x97,
+	0xa0, 0x92, 0xa1, 0xfd, 0x0e, 0xfa, 0xec, 0x9f, 0x00, 0x00, 0x00, 0xff, 0xff, 0x5d, 0x34, 0xcd,
+	0xef, 0x5f, 0x09, 0x00, 0x00,
 }
 
 func (m *EventBeaconKeyRegistered) Marshal() (dAtA []byte, err error) {
@@ -1478,6 +1923,285 @@ func (m *EventRewardsClaimed) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *EventProberSet) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventProberSet) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventProberSet) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Prober) > 0 {
+		i -= len(m.Prober)
+		copy(dAtA[i:], m.Prober)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Prober)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventProbeEpochOpened) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventProbeEpochOpened) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventProbeEpochOpened) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.ClosesAt != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ClosesAt))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Targets != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Targets))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Epoch != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventProbesReported) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventProbesReported) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventProbesReported) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Passed != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Passed))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Probed != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Probed))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Epoch != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventNodeProbed) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventNodeProbed) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventNodeProbed) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Passed != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Passed))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Power != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Power))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Reporters != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Reporters))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Verdict != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Verdict))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Epoch != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventRouterRewarded) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventRouterRewarded) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventRouterRewarded) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Amount) > 0 {
+		i -= len(m.Amount)
+		copy(dAtA[i:], m.Amount)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Amount)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Epoch != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventProbeEpochClosed) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventProbeEpochClosed) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventProbeEpochClosed) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Minted) > 0 {
+		i -= len(m.Minted)
+		copy(dAtA[i:], m.Minted)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Minted)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if m.Undecided != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Undecided))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Unreachable != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Unreachable))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Answered != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Answered))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Reports != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Reports))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Epoch != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *EventSettleError) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -1780,6 +2504,143 @@ func (m *EventRewardsClaimed) Size() (n int) {
 		n += 1 + l + sovEvents(uint64(l))
 	}
 	l = len(m.Amount)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventProberSet) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Prober)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventProbeEpochOpened) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Epoch != 0 {
+		n += 1 + sovEvents(uint64(m.Epoch))
+	}
+	if m.Targets != 0 {
+		n += 1 + sovEvents(uint64(m.Targets))
+	}
+	if m.ClosesAt != 0 {
+		n += 1 + sovEvents(uint64(m.ClosesAt))
+	}
+	return n
+}
+
+func (m *EventProbesReported) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Epoch != 0 {
+		n += 1 + sovEvents(uint64(m.Epoch))
+	}
+	if m.Probed != 0 {
+		n += 1 + sovEvents(uint64(m.Probed))
+	}
+	if m.Passed != 0 {
+		n += 1 + sovEvents(uint64(m.Passed))
+	}
+	return n
+}
+
+func (m *EventNodeProbed) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Epoch != 0 {
+		n += 1 + sovEvents(uint64(m.Epoch))
+	}
+	if m.Verdict != 0 {
+		n += 1 + sovEvents(uint64(m.Verdict))
+	}
+	if m.Reporters != 0 {
+		n += 1 + sovEvents(uint64(m.Reporters))
+	}
+	if m.Power != 0 {
+		n += 1 + sovEvents(uint64(m.Power))
+	}
+	if m.Passed != 0 {
+		n += 1 + sovEvents(uint64(m.Passed))
+	}
+	return n
+}
+
+func (m *EventRouterRewarded) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Epoch != 0 {
+		n += 1 + sovEvents(uint64(m.Epoch))
+	}
+	l = len(m.Amount)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventProbeEpochClosed) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Epoch != 0 {
+		n += 1 + sovEvents(uint64(m.Epoch))
+	}
+	if m.Reports != 0 {
+		n += 1 + sovEvents(uint64(m.Reports))
+	}
+	if m.Answered != 0 {
+		n += 1 + sovEvents(uint64(m.Answered))
+	}
+	if m.Unreachable != 0 {
+		n += 1 + sovEvents(uint64(m.Unreachable))
+	}
+	if m.Undecided != 0 {
+		n += 1 + sovEvents(uint64(m.Undecided))
+	}
+	l = len(m.Minted)
 	if l > 0 {
 		n += 1 + l + sovEvents(uint64(l))
 	}
@@ -3491,6 +4352,885 @@ func (m *EventRewardsClaimed) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Amount = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventProberSet) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventProberSet: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventProberSet: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Prober", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Prober = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventProbeEpochOpened) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventProbeEpochOpened: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventProbeEpochOpened: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Epoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Targets", wireType)
+			}
+			m.Targets = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Targets |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ClosesAt", wireType)
+			}
+			m.ClosesAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ClosesAt |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventProbesReported) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventProbesReported: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventProbesReported: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Epoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Probed", wireType)
+			}
+			m.Probed = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Probed |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Passed", wireType)
+			}
+			m.Passed = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Passed |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventNodeProbed) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventNodeProbed: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventNodeProbed: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Epoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Verdict", wireType)
+			}
+			m.Verdict = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Verdict |= Verdict(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reporters", wireType)
+			}
+			m.Reporters = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Reporters |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Power", wireType)
+			}
+			m.Power = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Power |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Passed", wireType)
+			}
+			m.Passed = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Passed |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventRouterRewarded) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventRouterRewarded: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventRouterRewarded: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Epoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Amount = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventProbeEpochClosed) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventProbeEpochClosed: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventProbeEpochClosed: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Epoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reports", wireType)
+			}
+			m.Reports = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Reports |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Answered", wireType)
+			}
+			m.Answered = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Answered |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unreachable", wireType)
+			}
+			m.Unreachable = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Unreachable |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Undecided", wireType)
+			}
+			m.Undecided = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Undecided |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Minted", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Minted = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex

@@ -27,6 +27,12 @@ type ComputeKeeper interface {
 	AtRisk(ctx context.Context, addr sdk.AccAddress) (math.Int, error)
 	Slash(ctx context.Context, addr sdk.AccAddress, amount math.Int, reason string, evidence []byte) (math.Int, error)
 	Jail(ctx context.Context, addr sdk.AccAddress, until int64, reason string) error
+	// NodesAfter lists nodes by address, those after one of them (nil: from the first), at most limit.
+	NodesAfter(ctx context.Context, after sdk.AccAddress, limit int) ([]sdk.AccAddress, error)
+	// Reports tells whether a node says that it is there.
+	Reports(ctx context.Context, node computetypes.Node) (bool, error)
+	// SetUnreachable takes a node offline that does not answer probes, with a mark in its reputation, or ends that.
+	SetUnreachable(ctx context.Context, addr sdk.AccAddress, unreachable bool) error
 	// Now is the network's clock, in Unix seconds: block time less standstills.
 	Now(ctx context.Context) (int64, error)
 }

@@ -44,7 +44,10 @@ func (g GenesisState) Validate() error {
 	if err := g.Emission.Validate(); err != nil {
 		return err
 	}
-	return g.validateRecords()
+	if err := g.validateRecords(); err != nil {
+		return err
+	}
+	return g.validateProbes()
 }
 
 // validateWindows checks the windows, and that commitments are those of one under way.

@@ -9,4 +9,8 @@ const (
 	MaxPowerWindows = 100
 	// KeptWindowBlocks is for how many blocks a window can be read.
 	KeptWindowBlocks = 1_000_000
+	// MaxProbeTargets bounds what is probed in an epoch, and with it the size of a report.
+	MaxProbeTargets = 10_000
+	// KeptEpochs is how many epochs of probes can be read.
+	KeptEpochs = 48
 )

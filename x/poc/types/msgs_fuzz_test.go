@@ -72,6 +72,14 @@ func FuzzGenesis(f *testing.F) {
 				}
 			}
 		}
+		for _, e := range g.ProbeEpochs {
+			e.Decidable(g.Params)
+			for i := range e.Members {
+				for _, report := range g.ProbeReports {
+					types.Count(e.Targets, e.Members[i:i+1], []*types.ProbeReport{&report}).Backed(math.NewInt(1 << 40))
+				}
+			}
+		}
 		for _, r := range g.Records {
 			r.Quartile(g.Number, g.Params.PowerWindows)
 			r.Changes(g.Number, g.Params.PowerWindows)
@@ -95,8 +103,23 @@ func underWay(good *types.GenesisState, phase types.Phase) *types.GenesisState {
 	r.Scores, r.Power, r.ChangesAt = []types.Score{{Number: 7, Outcome: types.OUTCOME_PROVED, Power: 100}}, 100, 8
 	g.Records = []types.Record{r}
 	g.Rewards = []types.Reward{types.NewReward(r.Node)}
-	g.Emission = types.Emission{Started: 1, Accounted: math.NewInt(100), Minted: math.NewInt(60), Undivided: math.NewInt(3)}
+	g.Emission = types.Emission{Started: 1, Accounted: math.NewInt(100), Minted: math.NewInt(60), Undivided: math.NewInt(3), RoutersDue: math.NewInt(9), UndividedRouters: math.NewInt(2)}
+	probesUnderWay(&g, types.ProbePhase(min(int(phase), int(types.PROBE_PHASE_CLOSED))))
 	return &g
+}
+
+// probesUnderWay adds an epoch of probes in a phase.
+func probesUnderWay(g *types.GenesisState, phase types.ProbePhase) {
+	validator := sdk.ValAddress(bytes.Repeat([]byte{4}, 20)).String()
+	g.Probers = []types.Prober{{Validator: validator, Prober: sdk.AccAddress(bytes.Repeat([]byte{5}, 20)).String()}}
+	e := types.NewProbeEpoch(3, 9, 40, make([]byte, 32))
+	e.Phase = phase
+	if e.Active() {
+		e.Members, e.Bonded, e.Targets = []types.ProbeMember{{Validator: validator, Power: 5}}, 7, 1
+		g.ProbeTargets = []types.ProbeTarget{{Node: bytes.Repeat([]byte{2}, 20), Router: true, Weight: math.NewInt(1), Operator: g.Records[0].Node}}
+		g.ProbeReports = []types.ProbeReport{{Validator: validator, Probed: []byte{1}, Passed: []byte{1}}}
+	}
+	g.ProbeEpochs = []types.ProbeEpoch{e}
 }
 
 func TestUnderWay(t *testing.T) {

@@ -35,7 +35,14 @@ func DefaultParams() Params {
 
 		StakePerE: Uemc(math.NewInt(100_000_000)), TargetPower: 10_000 * MicroE,
 		NodesBps: 8_000, ValidatorsBps: 1_500, RoutersBps: 500,
-	}
+	}.WithProbeDefaults()
+}
+
+// WithProbeDefaults fills in the parameters of probes, which chains of the first
+// version do not have.
+func (p Params) WithProbeDefaults() Params {
+	p.ProbeEpochBlocks, p.ProbeTargets, p.ProbeMinReporters, p.ProbeQuorumBps = 3_600, 512, 3, 5_000
+	return p
 }
 
 // Validate keeps every parameter within bounds in which the module is safe.
@@ -69,6 +76,10 @@ func (p Params) Validate() error {
 		{"nodes_bps", uint64(p.NodesBps), 0, Whole},
 		{"validators_bps", uint64(p.ValidatorsBps), 0, Whole},
 		{"routers_bps", uint64(p.RoutersBps), 0, Whole},
+		{"probe_epoch_blocks", p.ProbeEpochBlocks, 10, 1_000_000},
+		{"probe_targets", uint64(p.ProbeTargets), 1, MaxProbeTargets},
+		{"probe_min_reporters", uint64(p.ProbeMinReporters), 1, 1_000},
+		{"probe_quorum_bps", uint64(p.ProbeQuorumBps), 1, Whole},
 		// A window is over before the next opens, and the beacons of its draw are kept until then.
 		{"window_gap_blocks", p.WindowGapBlocks, p.WindowBlocks + p.RevealBlocks + 1, 1_000_000},
 		{"history_blocks", p.HistoryBlocks, p.WindowBlocks + p.DrawBlocks + 2, 10_000_000},

@@ -1294,6 +1294,447 @@ func (m *QueryEmissionResponse) GetSchedule() []Period {
 	return nil
 }
 
+// QueryProbeEpochRequest names an epoch by its number; 0 is the newest.
+type QueryProbeEpochRequest struct {
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+}
+
+func (m *QueryProbeEpochRequest) Reset()         { *m = QueryProbeEpochRequest{} }
+func (m *QueryProbeEpochRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryProbeEpochRequest) ProtoMessage()    {}
+func (*QueryProbeEpochRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{25}
+}
+func (m *QueryProbeEpochRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryProbeEpochRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryProbeEpochRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryProbeEpochRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryProbeEpochRequest.Merge(m, src)
+}
+func (m *QueryProbeEpochRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryProbeEpochRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryProbeEpochRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryProbeEpochRequest proto.InternalMessageInfo
+
+func (m *QueryProbeEpochRequest) GetNumber() uint64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+// QueryProbeEpochResponse holds an epoch.
+type QueryProbeEpochResponse struct {
+	Epoch ProbeEpoch `protobuf:"bytes,1,opt,name=epoch,proto3" json:"epoch"`
+}
+
+func (m *QueryProbeEpochResponse) Reset()         { *m = QueryProbeEpochResponse{} }
+func (m *QueryProbeEpochResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryProbeEpochResponse) ProtoMessage()    {}
+func (*QueryProbeEpochResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{26}
+}
+func (m *QueryProbeEpochResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryProbeEpochResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryProbeEpochResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryProbeEpochResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryProbeEpochResponse.Merge(m, src)
+}
+func (m *QueryProbeEpochResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryProbeEpochResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryProbeEpochResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryProbeEpochResponse proto.InternalMessageInfo
+
+func (m *QueryProbeEpochResponse) GetEpoch() ProbeEpoch {
+	if m != nil {
+		return m.Epoch
+	}
+	return ProbeEpoch{}
+}
+
+// QueryProbesRequest names a validator and asks for a page.
+type QueryProbesRequest struct {
+	Validator  string             `protobuf:"bytes,1,opt,name=validator,proto3" json:"validator,omitempty"`
+	Pagination *query.PageRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryProbesRequest) Reset()         { *m = QueryProbesRequest{} }
+func (m *QueryProbesRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryProbesRequest) ProtoMessage()    {}
+func (*QueryProbesRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{27}
+}
+func (m *QueryProbesRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryProbesRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryProbesRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryProbesRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryProbesRequest.Merge(m, src)
+}
+func (m *QueryProbesRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryProbesRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryProbesRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryProbesRequest proto.InternalMessageInfo
+
+func (m *QueryProbesRequest) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *QueryProbesRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// Probe is one target, and where it is to be reached.
+type Probe struct {
+	// index is its place in the report.
+	Index  uint32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Node   string `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
+	Pubkey []byte `protobuf:"bytes,3,opt,name=pubkey,proto3" json:"pubkey,omitempty"`
+	Router bool   `protobuf:"varint,4,opt,name=router,proto3" json:"router,omitempty"`
+	// endpoints are libp2p multiaddresses without the peer id.
+	Endpoints []string `protobuf:"bytes,5,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
+}
+
+func (m *Probe) Reset()         { *m = Probe{} }
+func (m *Probe) String() string { return proto.CompactTextString(m) }
+func (*Probe) ProtoMessage()    {}
+func (*Probe) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{28}
+}
+func (m *Probe) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Probe) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Probe.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Probe) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Probe.Merge(m, src)
+}
+func (m *Probe) XXX_Size() int {
+	return m.Size()
+}
+func (m *Probe) XXX_DiscardUnknown() {
+	xxx_messageInfo_Probe.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Probe proto.InternalMessageInfo
+
+func (m *Probe) GetIndex() uint32 {
+	if m != nil {
+		return m.Index
+	}
+	return 0
+}
+
+func (m *Probe) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *Probe) GetPubkey() []byte {
+	if m != nil {
+		return m.Pubkey
+	}
+	return nil
+}
+
+func (m *Probe) GetRouter() bool {
+	if m != nil {
+		return m.Router
+	}
+	return false
+}
+
+func (m *Probe) GetEndpoints() []string {
+	if m != nil {
+		return m.Endpoints
+	}
+	return nil
+}
+
+// QueryProbesResponse is a page of targets.
+type QueryProbesResponse struct {
+	Epoch  uint64     `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Phase  ProbePhase `protobuf:"varint,2,opt,name=phase,proto3,enum=emc.poc.v1.ProbePhase" json:"phase,omitempty"`
+	Height int64      `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
+	// closes_at is the last height at which reports are taken.
+	ClosesAt int64 `protobuf:"varint,4,opt,name=closes_at,json=closesAt,proto3" json:"closes_at,omitempty"`
+	// targets is how many there are in all.
+	Targets uint32 `protobuf:"varint,5,opt,name=targets,proto3" json:"targets,omitempty"`
+	// prober is the key that may report for the validator; empty for none.
+	Prober string `protobuf:"bytes,6,opt,name=prober,proto3" json:"prober,omitempty"`
+	// member: he had a prober when the epoch began, so that his report counts. reported: it is here.
+	Member     bool                `protobuf:"varint,7,opt,name=member,proto3" json:"member,omitempty"`
+	Reported   bool                `protobuf:"varint,8,opt,name=reported,proto3" json:"reported,omitempty"`
+	Probes     []Probe             `protobuf:"bytes,9,rep,name=probes,proto3" json:"probes"`
+	Pagination *query.PageResponse `protobuf:"bytes,10,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryProbesResponse) Reset()         { *m = QueryProbesResponse{} }
+func (m *QueryProbesResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryProbesResponse) ProtoMessage()    {}
+func (*QueryProbesResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{29}
+}
+func (m *QueryProbesResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryProbesResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryProbesResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryProbesResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryProbesResponse.Merge(m, src)
+}
+func (m *QueryProbesResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryProbesResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryProbesResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryProbesResponse proto.InternalMessageInfo
+
+func (m *QueryProbesResponse) GetEpoch() uint64 {
+	if m != nil {
+		return m.Epoch
+	}
+	return 0
+}
+
+func (m *QueryProbesResponse) GetPhase() ProbePhase {
+	if m != nil {
+		return m.Phase
+	}
+	return PROBE_PHASE_UNSPECIFIED
+}
+
+func (m *QueryProbesResponse) GetHeight() int64 {
+	if m != nil {
+		return m.Height
+	}
+	return 0
+}
+
+func (m *QueryProbesResponse) GetClosesAt() int64 {
+	if m != nil {
+		return m.ClosesAt
+	}
+	return 0
+}
+
+func (m *QueryProbesResponse) GetTargets() uint32 {
+	if m != nil {
+		return m.Targets
+	}
+	return 0
+}
+
+func (m *QueryProbesResponse) GetProber() string {
+	if m != nil {
+		return m.Prober
+	}
+	return ""
+}
+
+func (m *QueryProbesResponse) GetMember() bool {
+	if m != nil {
+		return m.Member
+	}
+	return false
+}
+
+func (m *QueryProbesResponse) GetReported() bool {
+	if m != nil {
+		return m.Reported
+	}
+	return false
+}
+
+func (m *QueryProbesResponse) GetProbes() []Probe {
+	if m != nil {
+		return m.Probes
+	}
+	return nil
+}
+
+func (m *QueryProbesResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryProbersRequest asks for a page.
+type QueryProbersRequest struct {
+	Pagination *query.PageRequest `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryProbersRequest) Reset()         { *m = QueryProbersRequest{} }
+func (m *QueryProbersRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryProbersRequest) ProtoMessage()    {}
+func (*QueryProbersRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{30}
+}
+func (m *QueryProbersRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryProbersRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryProbersRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryProbersRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryProbersRequest.Merge(m, src)
+}
+func (m *QueryProbersRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryProbersRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryProbersRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryProbersRequest proto.InternalMessageInfo
+
+func (m *QueryProbersRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryProbersResponse is a page of hot keys.
+type QueryProbersResponse struct {
+	Probers    []Prober            `protobuf:"bytes,1,rep,name=probers,proto3" json:"probers"`
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryProbersResponse) Reset()         { *m = QueryProbersResponse{} }
+func (m *QueryProbersResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryProbersResponse) ProtoMessage()    {}
+func (*QueryProbersResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1de388ac43c09c6f, []int{31}
+}
+func (m *QueryProbersResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryProbersResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryProbersResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryProbersResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryProbersResponse.Merge(m, src)
+}
+func (m *QueryProbersResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryProbersResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryProbersResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryProbersResponse proto.InternalMessageInfo
+
+func (m *QueryProbersResponse) GetProbers() []Prober {
+	if m != nil {
+		return m.Probers
+	}
+	return nil
+}
+
+func (m *QueryProbersResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
 func init() {
 	proto.RegisterType((*QueryParamsRequest)(nil), "emc.poc.v1.QueryParamsRequest")
 	proto.RegisterType((*QueryParamsResponse)(nil), "emc.poc.v1.QueryParamsResponse")
@@ -1320,95 +1761,125 @@ func init() {
 	proto.RegisterType((*QueryEmissionRequest)(nil), "emc.poc.v1.QueryEmissionRequest")
 	proto.RegisterType((*Period)(nil), "emc.poc.v1.Period")
 	proto.RegisterType((*QueryEmissionResponse)(nil), "emc.poc.v1.QueryEmissionResponse")
+	proto.RegisterType((*QueryProbeEpochRequest)(nil), "emc.poc.v1.QueryProbeEpochRequest")
+	proto.RegisterType((*QueryProbeEpochResponse)(nil), "emc.poc.v1.QueryProbeEpochResponse")
+	proto.RegisterType((*QueryProbesRequest)(nil), "emc.poc.v1.QueryProbesRequest")
+	proto.RegisterType((*Probe)(nil), "emc.poc.v1.Probe")
+	proto.RegisterType((*QueryProbesResponse)(nil), "emc.poc.v1.QueryProbesResponse")
+	proto.RegisterType((*QueryProbersRequest)(nil), "emc.poc.v1.QueryProbersRequest")
+	proto.RegisterType((*QueryProbersResponse)(nil), "emc.poc.v1.QueryProbersResponse")
 }
 
 func init() { proto.RegisterFile("emc/poc/v1/query.proto", fileDescriptor_1de388ac43c09c6f) }
 
 var fileDescriptor_1de388ac43c09c6f = []byte{
-	// 1321 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x57, 0xdf, 0x6e, 0x1b, 0xc5,
-	0x17, 0x8e, 0x1b, 0xdb, 0x49, 0x4e, 0x7e, 0x95, 0x7e, 0x4c, 0x5d, 0xc7, 0xd9, 0xa6, 0xae, 0xb3,
-	0x6d, 0x4a, 0x55, 0x5a, 0x2f, 0x09, 0x7f, 0x84, 0x10, 0xa8, 0x6a, 0x5a, 0x28, 0x52, 0x24, 0x14,
-	0x16, 0x04, 0x08, 0x09, 0xc2, 0x7a, 0x77, 0xd8, 0xac, 0x9a, 0xf5, 0x6c, 0x67, 0xd7, 0x76, 0xad,
-	0x28, 0x20, 0xf1, 0x04, 0x48, 0x15, 0xf7, 0xdc, 0xf1, 0x02, 0x7d, 0x88, 0x72, 0x57, 0x95, 0x0b,
-	0xb8, 0x42, 0x28, 0xe1, 0x41, 0xd0, 0xcc, 0x9c, 0xd9, 0x3f, 0xf1, 0x3a, 0x89, 0x50, 0xef, 0x7c,
-	0x66, 0xbe, 0x39, 0xdf, 0x77, 0xce, 0x9c, 0xb3, 0x67, 0x0c, 0x4d, 0x1a, 0xba, 0x56, 0xc4, 0x5c,
-	0x6b, 0xb8, 0x6e, 0x3d, 0x1a, 0x50, 0x3e, 0xee, 0x46, 0x9c, 0x25, 0x8c, 0x00, 0x0d, 0xdd, 0x6e,
-	0xc4, 0xdc, 0xee, 0x70, 0xdd, 0xb8, 0xe9, 0xb2, 0x38, 0x64, 0xb1, 0xd5, 0x73, 0x62, 0xaa, 0x40,
-	0xd6, 0x70, 0xbd, 0x47, 0x13, 0x67, 0xdd, 0x8a, 0x1c, 0x3f, 0xe8, 0x3b, 0x49, 0xc0, 0xfa, 0xea,
-	0x9c, 0xb1, 0xac, 0xb0, 0x3b, 0xd2, 0xb2, 0x94, 0x81, 0x5b, 0x4b, 0x39, 0xaa, 0x1e, 0x75, 0xdc,
-	0xf4, 0x4c, 0x7e, 0x23, 0x72, 0xb8, 0x13, 0xea, 0x13, 0xed, 0x3c, 0xb1, 0xa6, 0x74, 0x59, 0x50,
-	0x76, 0x70, 0x14, 0xf4, 0x3d, 0x36, 0xc2, 0x8d, 0x86, 0xcf, 0x7c, 0xa6, 0x24, 0x88, 0x5f, 0xb8,
-	0xba, 0xe2, 0x33, 0xe6, 0xef, 0x51, 0xcb, 0x89, 0x02, 0xcb, 0xe9, 0xf7, 0x59, 0x22, 0x85, 0x23,
-	0x99, 0xd9, 0x00, 0xf2, 0x89, 0x88, 0x6d, 0x5b, 0x2a, 0xb0, 0xe9, 0xa3, 0x01, 0x8d, 0x13, 0xf3,
-	0x01, 0x5c, 0x28, 0xac, 0xc6, 0x11, 0xeb, 0xc7, 0x94, 0xbc, 0x0e, 0x75, 0xa5, 0xb4, 0x55, 0xe9,
-	0x54, 0x6e, 0x2c, 0x6e, 0x90, 0x6e, 0x96, 0xaf, 0xae, 0xc2, 0x6e, 0x56, 0x9f, 0xfd, 0x75, 0x65,
-	0xc6, 0x46, 0x9c, 0x79, 0x0b, 0xdd, 0x6f, 0xca, 0xc8, 0xd1, 0x3d, 0x69, 0x42, 0x7d, 0x97, 0x06,
-	0xfe, 0x6e, 0x22, 0xfd, 0xcc, 0xda, 0x68, 0xa5, 0xb4, 0x1a, 0x9d, 0xd1, 0xaa, 0xcc, 0x95, 0xd1,
-	0x2a, 0xac, 0xa6, 0x55, 0x38, 0xf3, 0x26, 0xfc, 0x5f, 0x3a, 0xba, 0xcf, 0x9d, 0xd1, 0x69, 0xa4,
-	0x3f, 0x57, 0xe0, 0x95, 0x1c, 0x18, 0x39, 0x1b, 0x50, 0xe3, 0xd4, 0xf1, 0xc6, 0x12, 0x3c, 0x6f,
-	0x2b, 0x23, 0xa7, 0xe4, 0xdc, 0xd9, 0x94, 0x90, 0x0e, 0x2c, 0xba, 0xac, 0x9f, 0xf0, 0xa0, 0x37,
-	0x48, 0xa8, 0xd7, 0x9a, 0xed, 0x54, 0x6e, 0x9c, 0xb7, 0xf3, 0x4b, 0x42, 0x57, 0x9f, 0x52, 0x8f,
-	0x7a, 0xad, 0xaa, 0xdc, 0x44, 0xcb, 0xfc, 0x12, 0x2e, 0xe6, 0x92, 0xb1, 0x45, 0xc7, 0x3a, 0x90,
-	0x3b, 0xb0, 0x30, 0x74, 0xf6, 0x02, 0xcf, 0x49, 0x18, 0x97, 0xf2, 0x16, 0x36, 0x57, 0x5f, 0x3c,
-	0xbd, 0x7d, 0x19, 0xcb, 0xee, 0x73, 0xbd, 0x77, 0xd7, 0xf3, 0x38, 0x8d, 0xe3, 0x4f, 0x13, 0x1e,
-	0xf4, 0x7d, 0x3b, 0x3b, 0x63, 0x7e, 0x06, 0xcd, 0xe3, 0x9e, 0x31, 0xea, 0x77, 0x01, 0x94, 0xee,
-	0x9d, 0x87, 0x74, 0x8c, 0xd9, 0xbe, 0x38, 0x19, 0xe3, 0x16, 0x1d, 0x63, 0x98, 0x0b, 0x3d, 0xbd,
-	0x60, 0x7e, 0x7b, 0xdc, 0xab, 0xae, 0x26, 0xf2, 0x21, 0x40, 0xd6, 0x31, 0xe8, 0xf5, 0x7a, 0x17,
-	0xe5, 0x8a, 0x2a, 0xef, 0xaa, 0x1e, 0xc4, 0x5a, 0xef, 0x6e, 0x3b, 0x3e, 0xc5, 0xb3, 0x76, 0xee,
-	0xa4, 0xf9, 0x4b, 0x05, 0x96, 0x26, 0x28, 0x50, 0xf9, 0x7b, 0xb0, 0x98, 0x29, 0x17, 0xf5, 0x39,
-	0x7b, 0x9a, 0x74, 0x48, 0xa5, 0xc7, 0xe4, 0x41, 0x41, 0xa1, 0xba, 0xdb, 0x57, 0x4f, 0x55, 0xa8,
-	0xa8, 0x0b, 0x12, 0x75, 0xbd, 0x7f, 0x21, 0xfb, 0xf2, 0xac, 0xf5, 0xae, 0xd1, 0x59, 0xbd, 0xab,
-	0xbe, 0x2e, 0xab, 0x77, 0x85, 0xd5, 0x55, 0xa6, 0x70, 0xe6, 0xd7, 0x05, 0x47, 0x2f, 0x3d, 0xf1,
-	0x4f, 0x2a, 0xd0, 0x28, 0xfa, 0x47, 0xa5, 0x1b, 0x30, 0xa7, 0x14, 0xe8, 0x8c, 0x4f, 0x97, 0xaa,
-	0x81, 0x2f, 0x2f, 0xd7, 0x77, 0xb1, 0x6f, 0xb7, 0x39, 0x63, 0xdf, 0xe9, 0x90, 0x6f, 0x41, 0xb5,
-	0xcf, 0x3c, 0x8a, 0x7d, 0xd1, 0x7a, 0xf1, 0xf4, 0x76, 0x03, 0x5d, 0x17, 0xdb, 0x41, 0xa2, 0xcc,
-	0xa1, 0xfe, 0xfa, 0x29, 0x17, 0x59, 0xfe, 0x5d, 0x16, 0x86, 0x41, 0x52, 0x96, 0xff, 0x7b, 0x72,
-	0x47, 0xe7, 0x5f, 0xe1, 0xc4, 0xd7, 0xc2, 0xe3, 0xce, 0x48, 0x85, 0x33, 0x6f, 0x2b, 0x83, 0xb4,
-	0x60, 0x2e, 0x76, 0xc2, 0x68, 0x8f, 0xc6, 0xd8, 0xf7, 0xda, 0xcc, 0xa4, 0xb3, 0x11, 0xe5, 0xff,
-	0x4d, 0xfa, 0x37, 0x5a, 0xba, 0x72, 0x91, 0x49, 0xe7, 0xd4, 0x65, 0xdc, 0x2b, 0x93, 0x6e, 0xcb,
-	0x1d, 0x2d, 0x5d, 0xe1, 0x44, 0x6d, 0x86, 0x41, 0x1c, 0x53, 0x4f, 0x6a, 0x3f, 0x6f, 0xa3, 0x65,
-	0x1a, 0xd0, 0x92, 0xfe, 0x3f, 0xa6, 0xc9, 0x88, 0xf1, 0x87, 0x79, 0xa5, 0xe6, 0xaf, 0x15, 0x58,
-	0x2e, 0xd9, 0x44, 0x0d, 0xcd, 0x42, 0xf9, 0xce, 0xea, 0x22, 0x95, 0x1f, 0xba, 0x41, 0xd8, 0xa3,
-	0x5c, 0x32, 0x55, 0x6d, 0xb4, 0x44, 0xf2, 0x44, 0x44, 0x2a, 0x49, 0x55, 0x5b, 0x19, 0x62, 0x35,
-	0x12, 0x6e, 0xe5, 0x57, 0xb1, 0x6a, 0x2b, 0x43, 0xfa, 0x56, 0x9d, 0x54, 0x53, 0x3e, 0x94, 0x25,
-	0xd6, 0x13, 0x87, 0xfb, 0x34, 0x69, 0xd5, 0xd5, 0xba, 0xb2, 0xcc, 0x2d, 0x6c, 0x0c, 0x9b, 0x8e,
-	0x1c, 0xee, 0xa5, 0x8d, 0xf1, 0x26, 0xcc, 0xb3, 0x88, 0xf2, 0xdc, 0x17, 0x74, 0x7a, 0xba, 0x53,
-	0xa4, 0xf9, 0x11, 0x76, 0x41, 0xea, 0x2c, 0x9f, 0x74, 0xb1, 0x54, 0x9e, 0x74, 0xb1, 0x93, 0x25,
-	0x5d, 0x58, 0x66, 0x13, 0x3d, 0x7d, 0x20, 0x92, 0x1d, 0xa4, 0x83, 0xd1, 0x7c, 0x0b, 0xea, 0xdb,
-	0x94, 0x07, 0xcc, 0x23, 0x04, 0xaa, 0x9e, 0x33, 0x56, 0x83, 0xf6, 0xbc, 0x2d, 0x7f, 0x93, 0x25,
-	0x98, 0x8b, 0x28, 0xdf, 0xf1, 0x9c, 0xb1, 0xce, 0x60, 0x44, 0xf9, 0x7d, 0x67, 0x6c, 0xfe, 0x76,
-	0x0e, 0x67, 0x45, 0xe6, 0x0f, 0xa5, 0xbd, 0x0d, 0xf3, 0x14, 0xd7, 0x50, 0x5c, 0x23, 0x2f, 0x4e,
-	0xe3, 0x51, 0x5e, 0x8a, 0x25, 0xef, 0xc3, 0x42, 0xec, 0xee, 0x52, 0x6f, 0xb0, 0x87, 0x85, 0xb1,
-	0xb8, 0xb1, 0x5c, 0xe8, 0x51, 0xdd, 0x9d, 0xf7, 0x58, 0xa0, 0x4f, 0x67, 0x27, 0xc8, 0x3a, 0xcc,
-	0xba, 0x4e, 0x24, 0x2f, 0xf4, 0x0c, 0x07, 0x05, 0x56, 0xdc, 0x60, 0x24, 0x43, 0xd7, 0x63, 0x50,
-	0x59, 0xe4, 0x9d, 0x2c, 0xe8, 0xda, 0xd9, 0xdc, 0x61, 0x56, 0xc4, 0x25, 0x6b, 0x45, 0xad, 0xfa,
-	0xe4, 0xd7, 0x49, 0x25, 0x5a, 0x47, 0xae, 0x91, 0x1b, 0x7f, 0x00, 0xd4, 0x64, 0x2e, 0x09, 0x85,
-	0xba, 0x7a, 0xd3, 0x90, 0x76, 0xfe, 0xdc, 0xe4, 0x73, 0xc9, 0xb8, 0x32, 0x75, 0x5f, 0x5d, 0x83,
-	0x69, 0xfc, 0xf8, 0xfb, 0x3f, 0x4f, 0xce, 0x35, 0x08, 0xb1, 0x26, 0x1e, 0x7d, 0x84, 0x41, 0x5d,
-	0x8d, 0xa6, 0x12, 0x9a, 0xc2, 0xb3, 0xa9, 0x84, 0xa6, 0xf8, 0x50, 0x32, 0xaf, 0x49, 0x9a, 0x36,
-	0x59, 0xb1, 0x26, 0x1e, 0x9d, 0xb1, 0xb5, 0xaf, 0x86, 0xce, 0x01, 0xf1, 0xa1, 0x2a, 0x9e, 0x3a,
-	0x64, 0x65, 0xc2, 0x5d, 0xee, 0xb9, 0x64, 0x5c, 0x9e, 0xb2, 0x8b, 0x54, 0xa6, 0xa4, 0x5a, 0x21,
-	0x46, 0x9e, 0x4a, 0x7c, 0xf6, 0x72, 0x44, 0x3f, 0xc0, 0x42, 0x3a, 0x74, 0xc9, 0xea, 0x14, 0xf1,
-	0xd9, 0xc3, 0xc6, 0x30, 0x4f, 0x82, 0x20, 0xef, 0x6b, 0x92, 0x77, 0x8d, 0x5c, 0x9d, 0x0c, 0x51,
-	0x4e, 0x7e, 0x6b, 0x3f, 0x7d, 0xe7, 0x1c, 0x90, 0x21, 0x40, 0xf6, 0x54, 0x20, 0x27, 0xb8, 0x4f,
-	0x6f, 0xf2, 0xea, 0x89, 0x18, 0xd4, 0x70, 0x45, 0x6a, 0x58, 0x26, 0x4b, 0x53, 0x34, 0x88, 0x2b,
-	0x55, 0xb3, 0xaf, 0xe4, 0x4a, 0x0b, 0x2f, 0x83, 0x92, 0x2b, 0x2d, 0xbe, 0x05, 0xca, 0xaf, 0x14,
-	0x47, 0x69, 0x96, 0xe9, 0x00, 0xe6, 0x70, 0x34, 0x93, 0x69, 0x1e, 0xd3, 0x10, 0x3b, 0xd3, 0x01,
-	0xc8, 0x79, 0x49, 0x72, 0x5e, 0x24, 0x17, 0x4a, 0x38, 0x49, 0x00, 0x35, 0x39, 0x2d, 0xc9, 0x64,
-	0x81, 0xe4, 0x07, 0xb1, 0xd1, 0x9e, 0xb6, 0x8d, 0x24, 0xab, 0x92, 0xe4, 0x12, 0x59, 0x2e, 0xb4,
-	0x84, 0x80, 0xc4, 0xd6, 0xbe, 0x18, 0x01, 0x07, 0x64, 0x17, 0x6a, 0x72, 0xb2, 0x94, 0x51, 0xe5,
-	0xc6, 0x51, 0x19, 0x55, 0x7e, 0x20, 0x99, 0x1d, 0x49, 0x65, 0x90, 0x56, 0x81, 0x4a, 0x40, 0x34,
-	0xd3, 0xf7, 0xf0, 0xbf, 0xfc, 0x28, 0x23, 0xd7, 0x26, 0x3c, 0x96, 0x8c, 0x41, 0x63, 0xed, 0x14,
-	0xd4, 0x49, 0x91, 0xf6, 0x15, 0x72, 0x47, 0x8d, 0xb5, 0x04, 0xe6, 0x70, 0xa8, 0x94, 0xdc, 0x5f,
-	0x71, 0x76, 0x95, 0xdc, 0xdf, 0xb1, 0x79, 0x64, 0x5e, 0x97, 0x84, 0x1d, 0xd2, 0xce, 0x13, 0xaa,
-	0xc9, 0x13, 0x5b, 0xfb, 0x7a, 0x9c, 0x1d, 0x90, 0x10, 0xe6, 0xf5, 0x00, 0x20, 0x93, 0x5e, 0x8f,
-	0xcd, 0x26, 0x63, 0xf5, 0x04, 0x04, 0x12, 0xaf, 0x48, 0xe2, 0x26, 0x69, 0xe4, 0x89, 0xf5, 0x4c,
-	0xd9, 0xbc, 0xf3, 0xec, 0xb0, 0x5d, 0x79, 0x7e, 0xd8, 0xae, 0xfc, 0x7d, 0xd8, 0xae, 0xfc, 0x74,
-	0xd4, 0x9e, 0x79, 0x7e, 0xd4, 0x9e, 0xf9, 0xf3, 0xa8, 0x3d, 0xf3, 0xd5, 0x9a, 0x1f, 0x24, 0xbb,
-	0x83, 0x5e, 0xd7, 0x65, 0xa1, 0x45, 0x3d, 0x9f, 0x86, 0x4e, 0xc2, 0x83, 0xc7, 0xd2, 0xc9, 0x63,
-	0xe9, 0x26, 0x19, 0x47, 0x34, 0xee, 0xd5, 0xe5, 0x5f, 0xd6, 0x37, 0xfe, 0x0d, 0x00, 0x00, 0xff,
-	0xff, 0x0e, 0x76, 0x1d, 0x7b, 0xbe, 0x0f, 0x00, 0x00,
+	// 1686 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x58, 0xdd, 0x6e, 0x1b, 0x37,
+	0x16, 0xb6, 0xac, 0x1f, 0x4b, 0x74, 0xbc, 0xd8, 0x30, 0x8a, 0x2d, 0x2b, 0x8e, 0x62, 0x4f, 0x7e,
+	0x36, 0x9b, 0x4d, 0x34, 0xb1, 0xf7, 0x07, 0x8b, 0xc5, 0x16, 0x41, 0x9c, 0xa4, 0x29, 0x10, 0xb4,
+	0x70, 0xa7, 0x45, 0x5b, 0x14, 0x48, 0xdd, 0xd1, 0x0c, 0x23, 0x0f, 0x62, 0x89, 0x13, 0xce, 0xc8,
+	0x8e, 0x60, 0xb8, 0x29, 0xfa, 0x04, 0x05, 0x82, 0x5e, 0x16, 0xe8, 0x5d, 0x5f, 0x20, 0x17, 0x7d,
+	0x84, 0xf4, 0x2e, 0x48, 0x6f, 0x7a, 0x55, 0x14, 0x49, 0xaf, 0xfb, 0x0c, 0x05, 0x79, 0x0e, 0x67,
+	0x38, 0xd2, 0xc8, 0x36, 0x02, 0xf7, 0x4e, 0x87, 0x3c, 0x73, 0xbe, 0x8f, 0x87, 0x87, 0x3c, 0x1f,
+	0x45, 0xe6, 0x59, 0xcf, 0xb3, 0x43, 0xee, 0xd9, 0x3b, 0xab, 0xf6, 0xa3, 0x01, 0x13, 0xc3, 0x76,
+	0x28, 0x78, 0xcc, 0x29, 0x61, 0x3d, 0xaf, 0x1d, 0x72, 0xaf, 0xbd, 0xb3, 0xda, 0xbc, 0xe2, 0xf1,
+	0xa8, 0xc7, 0x23, 0xbb, 0xe3, 0x46, 0x0c, 0x9c, 0xec, 0x9d, 0xd5, 0x0e, 0x8b, 0xdd, 0x55, 0x3b,
+	0x74, 0xbb, 0x41, 0xdf, 0x8d, 0x03, 0xde, 0x87, 0xef, 0x9a, 0x8b, 0xe0, 0xbb, 0xa9, 0x2c, 0x1b,
+	0x0c, 0x9c, 0x5a, 0x30, 0xa0, 0x3a, 0xcc, 0xf5, 0x92, 0x6f, 0xcc, 0x89, 0xd0, 0x15, 0x6e, 0x4f,
+	0x7f, 0x61, 0x92, 0x0b, 0x05, 0xef, 0x30, 0x1c, 0x6f, 0x99, 0x84, 0x34, 0x15, 0x8f, 0x07, 0x79,
+	0x01, 0x77, 0x83, 0xbe, 0xcf, 0x77, 0x71, 0xa2, 0xde, 0xe5, 0x5d, 0x0e, 0xd4, 0xe4, 0x2f, 0x1c,
+	0x5d, 0xea, 0x72, 0xde, 0xdd, 0x66, 0xb6, 0x1b, 0x06, 0xb6, 0xdb, 0xef, 0xf3, 0x58, 0x2d, 0x08,
+	0x49, 0x58, 0x75, 0x42, 0xdf, 0x97, 0x6b, 0xde, 0x50, 0xcc, 0x1c, 0xf6, 0x68, 0xc0, 0xa2, 0xd8,
+	0xba, 0x4b, 0x4e, 0x65, 0x46, 0xa3, 0x90, 0xf7, 0x23, 0x46, 0xaf, 0x93, 0x0a, 0xac, 0xa0, 0x51,
+	0x58, 0x2e, 0x5c, 0x9e, 0x5d, 0xa3, 0xed, 0x34, 0x8f, 0x6d, 0xf0, 0x5d, 0x2f, 0x3d, 0xff, 0xe5,
+	0xdc, 0x94, 0x83, 0x7e, 0xd6, 0x55, 0x0c, 0xbf, 0xae, 0x32, 0x82, 0xe1, 0xe9, 0x3c, 0xa9, 0x6c,
+	0xb1, 0xa0, 0xbb, 0x15, 0xab, 0x38, 0x45, 0x07, 0xad, 0x04, 0x56, 0x7b, 0xa7, 0xb0, 0x90, 0xd1,
+	0x3c, 0x58, 0xf0, 0xd5, 0xb0, 0xe0, 0x67, 0x5d, 0x21, 0x7f, 0x55, 0x81, 0x6e, 0x0b, 0x77, 0xf7,
+	0x30, 0xd0, 0x6f, 0x0a, 0xe4, 0xa4, 0xe1, 0x8c, 0x98, 0x75, 0x52, 0x16, 0xcc, 0xf5, 0x87, 0xca,
+	0xb9, 0xea, 0x80, 0x61, 0x30, 0x99, 0x3e, 0x1a, 0x13, 0xba, 0x4c, 0x66, 0x3d, 0xde, 0x8f, 0x45,
+	0xd0, 0x19, 0xc4, 0xcc, 0x6f, 0x14, 0x97, 0x0b, 0x97, 0xe7, 0x1c, 0x73, 0x48, 0xf2, 0xea, 0x33,
+	0xe6, 0x33, 0xbf, 0x51, 0x52, 0x93, 0x68, 0x59, 0x9f, 0x90, 0xd3, 0x46, 0x32, 0xee, 0xb1, 0xa1,
+	0x5e, 0xc8, 0x0d, 0x52, 0xdb, 0x71, 0xb7, 0x03, 0xdf, 0x8d, 0xb9, 0x50, 0xf4, 0x6a, 0xeb, 0x2b,
+	0x2f, 0x9f, 0x5d, 0x3b, 0x8b, 0xe5, 0xf8, 0x91, 0x9e, 0xbb, 0xe9, 0xfb, 0x82, 0x45, 0xd1, 0x07,
+	0xb1, 0x08, 0xfa, 0x5d, 0x27, 0xfd, 0xc6, 0xfa, 0x90, 0xcc, 0x8f, 0x46, 0xc6, 0x55, 0xff, 0x8f,
+	0x10, 0xe0, 0xbd, 0xf9, 0x90, 0x0d, 0x31, 0xdb, 0xa7, 0xc7, 0xd7, 0x78, 0x8f, 0x0d, 0x71, 0x99,
+	0xb5, 0x8e, 0x1e, 0xb0, 0x3e, 0x1f, 0x8d, 0xaa, 0xab, 0x89, 0xbe, 0x4d, 0x48, 0x7a, 0x92, 0x30,
+	0xea, 0xa5, 0x36, 0xd2, 0x95, 0x55, 0xde, 0x86, 0xb3, 0x89, 0xb5, 0xde, 0xde, 0x70, 0xbb, 0x0c,
+	0xbf, 0x75, 0x8c, 0x2f, 0xad, 0xef, 0x0a, 0x64, 0x61, 0x0c, 0x02, 0x99, 0xff, 0x9f, 0xcc, 0xa6,
+	0xcc, 0x65, 0x7d, 0x16, 0x0f, 0xa3, 0x4e, 0x12, 0xea, 0x11, 0xbd, 0x9b, 0x61, 0x08, 0x7b, 0xfb,
+	0xb7, 0x43, 0x19, 0x02, 0x74, 0x86, 0xa2, 0xae, 0xf7, 0x8f, 0xd5, 0xb9, 0x3c, 0x6a, 0xbd, 0x6b,
+	0xef, 0xb4, 0xde, 0xe1, 0x5c, 0xe7, 0xd5, 0x3b, 0xf8, 0xea, 0x2a, 0x03, 0x3f, 0xeb, 0x7e, 0x26,
+	0xd0, 0xb1, 0x27, 0xfe, 0x69, 0x81, 0xd4, 0xb3, 0xf1, 0x91, 0xe9, 0x1a, 0x99, 0x01, 0x06, 0x3a,
+	0xe3, 0x93, 0xa9, 0x6a, 0xc7, 0xe3, 0xcb, 0xf5, 0x4d, 0x3c, 0xb7, 0x1b, 0x82, 0xf3, 0x07, 0x7a,
+	0xc9, 0x57, 0x49, 0xa9, 0xcf, 0x7d, 0x86, 0xe7, 0xa2, 0xf1, 0xf2, 0xd9, 0xb5, 0x3a, 0x86, 0xce,
+	0x1e, 0x07, 0xe5, 0x65, 0xed, 0xe8, 0xdb, 0x0f, 0x42, 0xa4, 0xf9, 0xf7, 0x78, 0xaf, 0x17, 0xc4,
+	0x79, 0xf9, 0xbf, 0xa5, 0x66, 0x74, 0xfe, 0xc1, 0x4f, 0xde, 0x16, 0xbe, 0x70, 0x77, 0x61, 0x39,
+	0x55, 0x07, 0x0c, 0xda, 0x20, 0x33, 0x91, 0xdb, 0x0b, 0xb7, 0x59, 0x84, 0xe7, 0x5e, 0x9b, 0x29,
+	0x75, 0xbe, 0xcb, 0xc4, 0x9b, 0x51, 0xff, 0x4c, 0x53, 0x87, 0x10, 0x29, 0x75, 0xc1, 0x3c, 0x2e,
+	0xfc, 0x3c, 0xea, 0x8e, 0x9a, 0xd1, 0xd4, 0xc1, 0x4f, 0xd6, 0x66, 0x2f, 0x88, 0x22, 0xe6, 0x2b,
+	0xee, 0x73, 0x0e, 0x5a, 0x56, 0x93, 0x34, 0x54, 0xfc, 0xf7, 0x58, 0xbc, 0xcb, 0xc5, 0x43, 0x93,
+	0xa9, 0xf5, 0x7d, 0x81, 0x2c, 0xe6, 0x4c, 0x22, 0x87, 0xf9, 0x4c, 0xf9, 0x16, 0x75, 0x91, 0xaa,
+	0x8b, 0x6e, 0xd0, 0xeb, 0x30, 0xa1, 0x90, 0x4a, 0x0e, 0x5a, 0x32, 0x79, 0x72, 0x45, 0x90, 0xa4,
+	0x92, 0x03, 0x86, 0x1c, 0x0d, 0x65, 0x58, 0x75, 0x2b, 0x96, 0x1c, 0x30, 0x54, 0x6c, 0x38, 0x49,
+	0x65, 0x88, 0x01, 0x96, 0x1c, 0x8f, 0x5d, 0xd1, 0x65, 0x71, 0xa3, 0x02, 0xe3, 0x60, 0x59, 0xf7,
+	0xf0, 0x60, 0x38, 0x6c, 0xd7, 0x15, 0x7e, 0x72, 0x30, 0xfe, 0x45, 0xaa, 0x3c, 0x64, 0xc2, 0xb8,
+	0x41, 0x27, 0xa7, 0x3b, 0xf1, 0xb4, 0xde, 0xc1, 0x53, 0x90, 0x04, 0x33, 0x93, 0x2e, 0x87, 0xf2,
+	0x93, 0x2e, 0x67, 0xd2, 0xa4, 0x4b, 0xcb, 0x9a, 0xc7, 0x48, 0x77, 0x64, 0xb2, 0x83, 0xa4, 0x31,
+	0x5a, 0xff, 0x26, 0x95, 0x0d, 0x26, 0x02, 0xee, 0x53, 0x4a, 0x4a, 0xbe, 0x3b, 0x84, 0x46, 0x3b,
+	0xe7, 0xa8, 0xdf, 0x74, 0x81, 0xcc, 0x84, 0x4c, 0x6c, 0xfa, 0xee, 0x50, 0x67, 0x30, 0x64, 0xe2,
+	0xb6, 0x3b, 0xb4, 0x7e, 0x9c, 0xc6, 0x5e, 0x91, 0xc6, 0x43, 0x6a, 0xff, 0x21, 0x55, 0x86, 0x63,
+	0x48, 0xae, 0x6e, 0x92, 0xd3, 0xfe, 0x48, 0x2f, 0xf1, 0xa5, 0x6f, 0x91, 0x5a, 0xe4, 0x6d, 0x31,
+	0x7f, 0xb0, 0x8d, 0x85, 0x31, 0xbb, 0xb6, 0x98, 0x39, 0xa3, 0xfa, 0x74, 0xde, 0xe2, 0x81, 0xfe,
+	0x3a, 0xfd, 0x82, 0xae, 0x92, 0xa2, 0xe7, 0x86, 0x6a, 0x43, 0x8f, 0xf0, 0xa1, 0xf4, 0x95, 0x3b,
+	0x18, 0xaa, 0xa5, 0xeb, 0x36, 0x08, 0x16, 0xfd, 0x6f, 0xba, 0xe8, 0xf2, 0xd1, 0xc2, 0x61, 0x56,
+	0xe4, 0x26, 0x6b, 0x46, 0x8d, 0xca, 0xf8, 0xed, 0x04, 0x89, 0xd6, 0x2b, 0xd7, 0x9e, 0xd6, 0x75,
+	0x6c, 0x63, 0x1b, 0x52, 0x91, 0xdd, 0x09, 0xb9, 0xb7, 0x65, 0xdc, 0xe2, 0x58, 0xbf, 0x05, 0xb3,
+	0x7e, 0xad, 0x77, 0xb1, 0x2b, 0x99, 0x5f, 0x24, 0xf7, 0x63, 0x99, 0xc9, 0x01, 0xcc, 0xfd, 0x7c,
+	0x06, 0x3f, 0x71, 0x47, 0x0e, 0xe0, 0x6a, 0x7d, 0x5b, 0x48, 0x2f, 0xa5, 0x0e, 0x8b, 0x8e, 0xab,
+	0xeb, 0x8f, 0x34, 0x83, 0xe9, 0x37, 0x6e, 0x06, 0x4f, 0x48, 0x59, 0x31, 0x93, 0x27, 0x34, 0xe8,
+	0xfb, 0xec, 0x31, 0xd6, 0x28, 0x18, 0xb2, 0x70, 0xd5, 0x2d, 0x26, 0x01, 0x6a, 0x70, 0x57, 0xa9,
+	0xbd, 0x1d, 0x74, 0xa4, 0xa4, 0x90, 0x15, 0x71, 0xc2, 0x41, 0x4b, 0x8e, 0x0b, 0x3e, 0x88, 0xf1,
+	0x90, 0x57, 0x1d, 0xb4, 0xe8, 0x12, 0xa9, 0xb1, 0xbe, 0x1f, 0xf2, 0xa0, 0x1f, 0x47, 0x8d, 0xf2,
+	0x72, 0xf1, 0x72, 0xcd, 0x49, 0x07, 0xac, 0xdf, 0xa7, 0xb5, 0x3a, 0xc5, 0x04, 0xa5, 0x92, 0x2d,
+	0x4d, 0x76, 0x09, 0xd3, 0x49, 0xaf, 0x92, 0x72, 0xb8, 0xe5, 0x46, 0x40, 0xe8, 0x2f, 0x39, 0x5b,
+	0xb0, 0x21, 0x67, 0x1d, 0x70, 0x32, 0x3a, 0x75, 0xd1, 0xec, 0xd4, 0xf4, 0x0c, 0xa9, 0x79, 0xdb,
+	0x3c, 0x62, 0xd1, 0xa6, 0x1b, 0x2b, 0xb2, 0x45, 0xa7, 0x0a, 0x03, 0x37, 0x63, 0x79, 0xcf, 0xc3,
+	0x75, 0x13, 0xa9, 0x12, 0x9d, 0x73, 0xb4, 0xa9, 0x16, 0x2e, 0x31, 0x84, 0xba, 0x96, 0x6a, 0x0e,
+	0x5a, 0xea, 0xd2, 0x65, 0xaa, 0x94, 0x66, 0x60, 0xe1, 0x60, 0xd1, 0x26, 0xa9, 0x0a, 0x16, 0x72,
+	0x21, 0xa5, 0x62, 0x55, 0xcd, 0x24, 0x36, 0xb5, 0x31, 0x56, 0xd4, 0xa8, 0xa9, 0x62, 0x3e, 0x39,
+	0xb6, 0x92, 0xa4, 0xfe, 0x95, 0xdb, 0x48, 0xa3, 0x25, 0x6f, 0xde, 0x68, 0xef, 0x9b, 0xf9, 0x16,
+	0x7f, 0x9e, 0xba, 0x48, 0xe2, 0xa7, 0xea, 0x02, 0xf2, 0x95, 0xab, 0x2e, 0xc0, 0x5b, 0xab, 0x0b,
+	0x74, 0x3c, 0x36, 0x75, 0xb1, 0xf6, 0xc3, 0x1c, 0x29, 0x2b, 0x56, 0x94, 0x91, 0x0a, 0xbc, 0x6d,
+	0x68, 0xcb, 0xc4, 0x1f, 0x7f, 0x36, 0x35, 0xcf, 0x4d, 0x9c, 0x07, 0x00, 0xab, 0xf9, 0xd5, 0x4f,
+	0xbf, 0x3d, 0x9d, 0xae, 0x53, 0x6a, 0x8f, 0x3d, 0x0a, 0x29, 0x27, 0x15, 0x90, 0xa8, 0x39, 0x30,
+	0x99, 0xe7, 0x53, 0x0e, 0x4c, 0xf6, 0xc1, 0x64, 0x5d, 0x50, 0x30, 0x2d, 0xba, 0x64, 0x8f, 0x3d,
+	0x4a, 0x23, 0x7b, 0x0f, 0x4a, 0x7a, 0x9f, 0x76, 0x49, 0x49, 0x3e, 0x79, 0xe8, 0xd2, 0x58, 0x38,
+	0xe3, 0xd9, 0xd4, 0x3c, 0x3b, 0x61, 0x16, 0xa1, 0x2c, 0x05, 0xb5, 0x44, 0x9b, 0x26, 0x94, 0x94,
+	0x3f, 0x06, 0xd0, 0x13, 0x52, 0x4b, 0xc4, 0x37, 0x5d, 0x99, 0x40, 0x3e, 0x7d, 0xe0, 0x34, 0xad,
+	0x83, 0x5c, 0x10, 0xf7, 0x1f, 0x0a, 0xf7, 0x22, 0x3d, 0x3f, 0xbe, 0x44, 0xf5, 0x02, 0xb0, 0xf7,
+	0x92, 0x9b, 0x6f, 0x9f, 0xee, 0x10, 0x92, 0x3e, 0x19, 0xe8, 0x01, 0xe1, 0x93, 0x9d, 0x3c, 0x7f,
+	0xa0, 0x0f, 0x72, 0x38, 0xa7, 0x38, 0x2c, 0xd2, 0x85, 0x09, 0x1c, 0xe4, 0x96, 0x82, 0x06, 0xce,
+	0xd9, 0xd2, 0xcc, 0x0b, 0x21, 0x67, 0x4b, 0xb3, 0x6f, 0x82, 0xfc, 0x2d, 0x45, 0x49, 0x9d, 0x66,
+	0x3a, 0x20, 0x33, 0x28, 0xd1, 0xe9, 0xa4, 0x88, 0xc9, 0x12, 0x97, 0x27, 0x3b, 0x20, 0xe6, 0x19,
+	0x85, 0x79, 0x9a, 0x9e, 0xca, 0xc1, 0xa4, 0x81, 0x6a, 0x03, 0xfc, 0x01, 0x1d, 0x2f, 0x10, 0x53,
+	0x90, 0x37, 0x5b, 0x93, 0xa6, 0x11, 0x64, 0x45, 0x81, 0x9c, 0xa1, 0x8b, 0x76, 0xf6, 0xef, 0x10,
+	0xfe, 0x20, 0xb2, 0xf7, 0x64, 0xf7, 0xd8, 0xa7, 0x5b, 0xa4, 0xac, 0x14, 0x66, 0x1e, 0x94, 0x21,
+	0x4b, 0xf3, 0xa0, 0x4c, 0x61, 0x6a, 0x2d, 0x2b, 0xa8, 0x26, 0x6d, 0x64, 0xa0, 0xa4, 0x8b, 0x46,
+	0xfa, 0x82, 0x9c, 0x30, 0x25, 0x2d, 0xbd, 0x30, 0x16, 0x31, 0x47, 0x0e, 0x37, 0x2f, 0x1e, 0xe2,
+	0x75, 0xd0, 0x4a, 0xfb, 0xe0, 0xb9, 0x09, 0xf2, 0x36, 0x26, 0x33, 0x28, 0x2e, 0x73, 0xf6, 0x2f,
+	0xab, 0x61, 0x73, 0xf6, 0x6f, 0x44, 0x97, 0x5a, 0x97, 0x14, 0xe0, 0x32, 0x6d, 0x99, 0x80, 0xa0,
+	0x40, 0x23, 0x7b, 0x4f, 0xcb, 0xda, 0x7d, 0xda, 0x23, 0x55, 0x2d, 0x04, 0xe9, 0x78, 0xd4, 0x11,
+	0x8d, 0xda, 0x5c, 0x39, 0xc0, 0x03, 0x81, 0x97, 0x14, 0xf0, 0x3c, 0xad, 0x9b, 0xc0, 0x89, 0xb6,
+	0xfc, 0xb2, 0x40, 0x48, 0x2a, 0x7e, 0x72, 0x8e, 0xe3, 0x98, 0xf4, 0xca, 0x39, 0x8e, 0xe3, 0x62,
+	0xcb, 0xfa, 0xbb, 0x42, 0x3d, 0x4f, 0x57, 0xec, 0xd1, 0x3f, 0xd6, 0x36, 0x95, 0x14, 0x90, 0xf5,
+	0xa4, 0x14, 0xdb, 0x3e, 0x7d, 0x44, 0x2a, 0x20, 0x1e, 0x68, 0x2b, 0x3f, 0xf2, 0x41, 0x57, 0x7a,
+	0x46, 0x75, 0xe4, 0x27, 0x19, 0x3a, 0x70, 0xe6, 0x0e, 0x0a, 0xc8, 0x0c, 0xf6, 0x37, 0x3a, 0x21,
+	0xa6, 0x38, 0x60, 0x6b, 0x47, 0x5a, 0x63, 0xfe, 0xd1, 0xc4, 0x1e, 0xb8, 0x7e, 0xe3, 0xf9, 0xab,
+	0x56, 0xe1, 0xc5, 0xab, 0x56, 0xe1, 0xd7, 0x57, 0xad, 0xc2, 0xd7, 0xaf, 0x5b, 0x53, 0x2f, 0x5e,
+	0xb7, 0xa6, 0x7e, 0x7e, 0xdd, 0x9a, 0xfa, 0xf4, 0x62, 0x37, 0x88, 0xb7, 0x06, 0x9d, 0xb6, 0xc7,
+	0x7b, 0x36, 0xf3, 0xbb, 0xac, 0xe7, 0xc6, 0x22, 0x78, 0xac, 0x62, 0x3c, 0x56, 0x51, 0xe2, 0x61,
+	0xc8, 0xa2, 0x4e, 0x45, 0xfd, 0x37, 0xf8, 0xcf, 0x3f, 0x02, 0x00, 0x00, 0xff, 0xff, 0x64, 0xde,
+	0xa5, 0xfa, 0x3f, 0x15, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -1447,6 +1918,12 @@ type QueryClient interface {
 	Rewards(ctx context.Context, in *QueryRewardsRequest, opts ...grpc.CallOption) (*QueryRewardsResponse, error)
 	// Emission returns how much was issued so far, and the schedule.
 	Emission(ctx context.Context, in *QueryEmissionRequest, opts ...grpc.CallOption) (*QueryEmissionResponse, error)
+	// ProbeEpoch returns an epoch of probes.
+	ProbeEpoch(ctx context.Context, in *QueryProbeEpochRequest, opts ...grpc.CallOption) (*QueryProbeEpochResponse, error)
+	// Probes lists what a validator is to probe in the epoch under way, and where.
+	Probes(ctx context.Context, in *QueryProbesRequest, opts ...grpc.CallOption) (*QueryProbesResponse, error)
+	// Probers lists the validators' hot keys.
+	Probers(ctx context.Context, in *QueryProbersRequest, opts ...grpc.CallOption) (*QueryProbersResponse, error)
 }
 
 type queryClient struct {
@@ -1565,6 +2042,33 @@ func (c *queryClient) Emission(ctx context.Context, in *QueryEmissionRequest, op
 	return out, nil
 }
 
+func (c *queryClient) ProbeEpoch(ctx context.Context, in *QueryProbeEpochRequest, opts ...grpc.CallOption) (*QueryProbeEpochResponse, error) {
+	out := new(QueryProbeEpochResponse)
+	err := c.cc.Invoke(ctx, "/emc.poc.v1.Query/ProbeEpoch", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Probes(ctx context.Context, in *QueryProbesRequest, opts ...grpc.CallOption) (*QueryProbesResponse, error) {
+	out := new(QueryProbesResponse)
+	err := c.cc.Invoke(ctx, "/emc.poc.v1.Query/Probes", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Probers(ctx context.Context, in *QueryProbersRequest, opts ...grpc.CallOption) (*QueryProbersResponse, error) {
+	out := new(QueryProbersResponse)
+	err := c.cc.Invoke(ctx, "/emc.poc.v1.Query/Probers", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 type QueryServer interface {
 	// Params returns the rules.
@@ -1591,6 +2095,12 @@ type QueryServer interface {
 	Rewards(context.Context, *QueryRewardsRequest) (*QueryRewardsResponse, error)
 	// Emission returns how much was issued so far, and the schedule.
 	Emission(context.Context, *QueryEmissionRequest) (*QueryEmissionResponse, error)
+	// ProbeEpoch returns an epoch of probes.
+	ProbeEpoch(context.Context, *QueryProbeEpochRequest) (*QueryProbeEpochResponse, error)
+	// Probes lists what a validator is to probe in the epoch under way, and where.
+	Probes(context.Context, *QueryProbesRequest) (*QueryProbesResponse, error)
+	// Probers lists the validators' hot keys.
+	Probers(context.Context, *QueryProbersRequest) (*QueryProbersResponse, error)
 }
 
 // UnimplementedQueryServer can be embedded to have forward compatible implementations.
@@ -1632,6 +2142,15 @@ func (*UnimplementedQueryServer) Rewards(ctx context.Context, req *QueryRewardsR
 }
 func (*UnimplementedQueryServer) Emission(ctx context.Context, req *QueryEmissionRequest) (*QueryEmissionResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Emission not implemented")
+}
+func (*UnimplementedQueryServer) ProbeEpoch(ctx context.Context, req *QueryProbeEpochRequest) (*QueryProbeEpochResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ProbeEpoch not implemented")
+}
+func (*UnimplementedQueryServer) Probes(ctx context.Context, req *QueryProbesRequest) (*QueryProbesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Probes not implemented")
+}
+func (*UnimplementedQueryServer) Probers(ctx context.Context, req *QueryProbersRequest) (*QueryProbersResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Probers not implemented")
 }
 
 func RegisterQueryServer(s grpc1.Server, srv QueryServer) {
@@ -1854,6 +2373,60 @@ func _Query_Emission_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_ProbeEpoch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryProbeEpochRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).ProbeEpoch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/emc.poc.v1.Query/ProbeEpoch",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).ProbeEpoch(ctx, req.(*QueryProbeEpochRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Probes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryProbesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Probes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/emc.poc.v1.Query/Probes",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Probes(ctx, req.(*QueryProbesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Probers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryProbersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Probers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/emc.poc.v1.Query/Probers",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Probers(ctx, req.(*QueryProbersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 var Query_serviceDesc = _Query_serviceDesc
 var _Query_serviceDesc = grpc.ServiceDesc{
 	ServiceName: "emc.poc.v1.Query",
@@ -1906,6 +2479,18 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Emission",
 			Handler:    _Query_Emission_Handler,
+		},
+		{
+			MethodName: "ProbeEpoch",
+			Handler:    _Query_ProbeEpoch_Handler,
+		},
+		{
+			MethodName: "Probes",
+			Handler:    _Query_Probes_Handler,
+		},
+		{
+			MethodName: "Probers",
+			Handler:    _Query_Probers_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
@@ -2825,6 +3410,355 @@ func (m *QueryEmissionResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *QueryProbeEpochRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryProbeEpochRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryProbeEpochRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Number != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryProbeEpochResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryProbeEpochResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryProbeEpochResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Epoch.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryProbesRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryProbesRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryProbesRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Probe) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Probe) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Probe) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Endpoints) > 0 {
+		for iNdEx := len(m.Endpoints) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Endpoints[iNdEx])
+			copy(dAtA[i:], m.Endpoints[iNdEx])
+			i = encodeVarintQuery(dAtA, i, uint64(len(m.Endpoints[iNdEx])))
+			i--
+			dAtA[i] = 0x2a
+		}
+	}
+	if m.Router {
+		i--
+		if m.Router {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Pubkey) > 0 {
+		i -= len(m.Pubkey)
+		copy(dAtA[i:], m.Pubkey)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Pubkey)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Index != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Index))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryProbesResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryProbesResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryProbesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x52
+	}
+	if len(m.Probes) > 0 {
+		for iNdEx := len(m.Probes) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Probes[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x4a
+		}
+	}
+	if m.Reported {
+		i--
+		if m.Reported {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Member {
+		i--
+		if m.Member {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x38
+	}
+	if len(m.Prober) > 0 {
+		i -= len(m.Prober)
+		copy(dAtA[i:], m.Prober)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Prober)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if m.Targets != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Targets))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.ClosesAt != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.ClosesAt))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Height != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Height))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Phase != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Phase))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Epoch != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryProbersRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryProbersRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryProbersRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryProbersResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryProbersResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryProbersResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Probers) > 0 {
+		for iNdEx := len(m.Probers) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Probers[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintQuery(dAtA []byte, offset int, v uint64) int {
 	offset -= sovQuery(v)
 	base := offset
@@ -3185,6 +4119,151 @@ func (m *QueryEmissionResponse) Size() (n int) {
 			l = e.Size()
 			n += 1 + l + sovQuery(uint64(l))
 		}
+	}
+	return n
+}
+
+func (m *QueryProbeEpochRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Number != 0 {
+		n += 1 + sovQuery(uint64(m.Number))
+	}
+	return n
+}
+
+func (m *QueryProbeEpochResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Epoch.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	return n
+}
+
+func (m *QueryProbesRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *Probe) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Index != 0 {
+		n += 1 + sovQuery(uint64(m.Index))
+	}
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	l = len(m.Pubkey)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Router {
+		n += 2
+	}
+	if len(m.Endpoints) > 0 {
+		for _, s := range m.Endpoints {
+			l = len(s)
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *QueryProbesResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Epoch != 0 {
+		n += 1 + sovQuery(uint64(m.Epoch))
+	}
+	if m.Phase != 0 {
+		n += 1 + sovQuery(uint64(m.Phase))
+	}
+	if m.Height != 0 {
+		n += 1 + sovQuery(uint64(m.Height))
+	}
+	if m.ClosesAt != 0 {
+		n += 1 + sovQuery(uint64(m.ClosesAt))
+	}
+	if m.Targets != 0 {
+		n += 1 + sovQuery(uint64(m.Targets))
+	}
+	l = len(m.Prober)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Member {
+		n += 2
+	}
+	if m.Reported {
+		n += 2
+	}
+	if len(m.Probes) > 0 {
+		for _, e := range m.Probes {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryProbersRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryProbersResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Probers) > 0 {
+		for _, e := range m.Probers {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
 	}
 	return n
 }
@@ -5535,6 +6614,956 @@ func (m *QueryEmissionResponse) Unmarshal(dAtA []byte) error {
 			}
 			m.Schedule = append(m.Schedule, Period{})
 			if err := m.Schedule[len(m.Schedule)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryProbeEpochRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryProbeEpochRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryProbeEpochRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryProbeEpochResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryProbeEpochResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryProbeEpochResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Epoch.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryProbesRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryProbesRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryProbesRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Probe) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Probe: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Probe: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Index", wireType)
+			}
+			m.Index = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Index |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pubkey", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Pubkey = append(m.Pubkey[:0], dAtA[iNdEx:postIndex]...)
+			if m.Pubkey == nil {
+				m.Pubkey = []byte{}
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Router", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Router = bool(v != 0)
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Endpoints", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Endpoints = append(m.Endpoints, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryProbesResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryProbesResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryProbesResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Epoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Phase", wireType)
+			}
+			m.Phase = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Phase |= ProbePhase(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			m.Height = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Height |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ClosesAt", wireType)
+			}
+			m.ClosesAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ClosesAt |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Targets", wireType)
+			}
+			m.Targets = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Targets |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Prober", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Prober = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Member", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Member = bool(v != 0)
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reported", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Reported = bool(v != 0)
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Probes", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Probes = append(m.Probes, Probe{})
+			if err := m.Probes[len(m.Probes)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryProbersRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryProbersRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryProbersRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryProbersResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryProbersResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryProbersResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Probers", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Probers = append(m.Probers, Prober{})
+			if err := m.Probers[len(m.Probers)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

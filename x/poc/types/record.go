@@ -115,18 +115,32 @@ func (r Reward) Validate() error {
 
 // NewEmission is that of a new chain.
 func NewEmission() Emission {
-	return Emission{Accounted: math.ZeroInt(), Minted: math.ZeroInt(), Undivided: math.ZeroInt()}
+	return Emission{Accounted: math.ZeroInt(), Minted: math.ZeroInt(), Undivided: math.ZeroInt(), RoutersDue: math.ZeroInt(), UndividedRouters: math.ZeroInt()}
+}
+
+// Owed is what rounding left over of what was minted.
+func (e Emission) Owed() math.Int { return e.Undivided.Add(e.UndividedRouters) }
+
+// Complete is an emission in which nothing is missing: chains of the first version
+// paid no routers.
+func (e Emission) Complete() Emission {
+	for _, a := range []*math.Int{&e.Accounted, &e.Minted, &e.Undivided, &e.RoutersDue, &e.UndividedRouters} {
+		if a.IsNil() {
+			*a = math.ZeroInt()
+		}
+	}
+	return e
 }
 
 // Validate checks a stored emission.
 func (e Emission) Validate() error {
-	for _, a := range []math.Int{e.Accounted, e.Minted, e.Undivided} {
+	for _, a := range []math.Int{e.Accounted, e.Minted, e.Undivided, e.RoutersDue, e.UndividedRouters} {
 		if a.IsNil() || a.IsNegative() {
 			return errorsmod.Wrapf(ErrInvalidGenesis, "emission: amounts must be given and not negative")
 		}
 	}
-	if e.Minted.GT(e.Accounted) || e.Undivided.GT(e.Minted) || e.Started < 0 {
-		return errorsmod.Wrapf(ErrInvalidGenesis, "emission: minted %s of %s, %s undivided, started %d", e.Minted, e.Accounted, e.Undivided, e.Started)
+	if e.Minted.Add(e.RoutersDue).GT(e.Accounted) || e.Owed().GT(e.Minted) || e.Started < 0 {
+		return errorsmod.Wrapf(ErrInvalidGenesis, "emission: minted %s and due to routers %s of %s, %s undivided, started %d", e.Minted, e.RoutersDue, e.Accounted, e.Owed(), e.Started)
 	}
 	return nil
 }

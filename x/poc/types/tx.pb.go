@@ -476,6 +476,213 @@ func (m *MsgClaimRewardsResponse) GetAmount() types.Coin {
 	return types.Coin{}
 }
 
+// MsgSetProber authorises the hot key that reports a validator's probes.
+type MsgSetProber struct {
+	Validator string `protobuf:"bytes,1,opt,name=validator,proto3" json:"validator,omitempty"`
+	// prober is the key's account; empty authorises none. What an earlier one has reported stays until it is replaced.
+	Prober string `protobuf:"bytes,2,opt,name=prober,proto3" json:"prober,omitempty"`
+}
+
+func (m *MsgSetProber) Reset()         { *m = MsgSetProber{} }
+func (m *MsgSetProber) String() string { return proto.CompactTextString(m) }
+func (*MsgSetProber) ProtoMessage()    {}
+func (*MsgSetProber) Descriptor() ([]byte, []int) {
+	return fileDescriptor_59a777a7f754b4a0, []int{8}
+}
+func (m *MsgSetProber) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgSetProber) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgSetProber.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgSetProber) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgSetProber.Merge(m, src)
+}
+func (m *MsgSetProber) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgSetProber) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgSetProber.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgSetProber proto.InternalMessageInfo
+
+func (m *MsgSetProber) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *MsgSetProber) GetProber() string {
+	if m != nil {
+		return m.Prober
+	}
+	return ""
+}
+
+// MsgSetProberResponse is empty.
+type MsgSetProberResponse struct {
+}
+
+func (m *MsgSetProberResponse) Reset()         { *m = MsgSetProberResponse{} }
+func (m *MsgSetProberResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgSetProberResponse) ProtoMessage()    {}
+func (*MsgSetProberResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_59a777a7f754b4a0, []int{9}
+}
+func (m *MsgSetProberResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgSetProberResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgSetProberResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgSetProberResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgSetProberResponse.Merge(m, src)
+}
+func (m *MsgSetProberResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgSetProberResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgSetProberResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgSetProberResponse proto.InternalMessageInfo
+
+// MsgReportProbes reports what a validator found in the epoch under way. Bit i%8 of byte i/8 stands for target i.
+type MsgReportProbes struct {
+	Prober    string `protobuf:"bytes,1,opt,name=prober,proto3" json:"prober,omitempty"`
+	Validator string `protobuf:"bytes,2,opt,name=validator,proto3" json:"validator,omitempty"`
+	Epoch     uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// probed are the targets that were asked, one bit each; the bits beyond the last target are 0.
+	Probed []byte `protobuf:"bytes,4,opt,name=probed,proto3" json:"probed,omitempty"`
+	// passed are those of them that answered.
+	Passed []byte `protobuf:"bytes,5,opt,name=passed,proto3" json:"passed,omitempty"`
+}
+
+func (m *MsgReportProbes) Reset()         { *m = MsgReportProbes{} }
+func (m *MsgReportProbes) String() string { return proto.CompactTextString(m) }
+func (*MsgReportProbes) ProtoMessage()    {}
+func (*MsgReportProbes) Descriptor() ([]byte, []int) {
+	return fileDescriptor_59a777a7f754b4a0, []int{10}
+}
+func (m *MsgReportProbes) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgReportProbes) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgReportProbes.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgReportProbes) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgReportProbes.Merge(m, src)
+}
+func (m *MsgReportProbes) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgReportProbes) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgReportProbes.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgReportProbes proto.InternalMessageInfo
+
+func (m *MsgReportProbes) GetProber() string {
+	if m != nil {
+		return m.Prober
+	}
+	return ""
+}
+
+func (m *MsgReportProbes) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *MsgReportProbes) GetEpoch() uint64 {
+	if m != nil {
+		return m.Epoch
+	}
+	return 0
+}
+
+func (m *MsgReportProbes) GetProbed() []byte {
+	if m != nil {
+		return m.Probed
+	}
+	return nil
+}
+
+func (m *MsgReportProbes) GetPassed() []byte {
+	if m != nil {
+		return m.Passed
+	}
+	return nil
+}
+
+// MsgReportProbesResponse is empty.
+type MsgReportProbesResponse struct {
+}
+
+func (m *MsgReportProbesResponse) Reset()         { *m = MsgReportProbesResponse{} }
+func (m *MsgReportProbesResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgReportProbesResponse) ProtoMessage()    {}
+func (*MsgReportProbesResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_59a777a7f754b4a0, []int{11}
+}
+func (m *MsgReportProbesResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgReportProbesResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgReportProbesResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgReportProbesResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgReportProbesResponse.Merge(m, src)
+}
+func (m *MsgReportProbesResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgReportProbesResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgReportProbesResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgReportProbesResponse proto.InternalMessageInfo
+
 // MsgUpdateParams replaces the parameters.
 type MsgUpdateParams struct {
 	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
@@ -486,7 +693,7 @@ func (m *MsgUpdateParams) Reset()         { *m = MsgUpdateParams{} }
 func (m *MsgUpdateParams) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParams) ProtoMessage()    {}
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return fileDescriptor_59a777a7f754b4a0, []int{8}
+	return fileDescriptor_59a777a7f754b4a0, []int{12}
 }
 func (m *MsgUpdateParams) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -537,7 +744,7 @@ func (m *MsgUpdateParamsResponse) Reset()         { *m = MsgUpdateParamsResponse
 func (m *MsgUpdateParamsResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParamsResponse) ProtoMessage()    {}
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_59a777a7f754b4a0, []int{9}
+	return fileDescriptor_59a777a7f754b4a0, []int{13}
 }
 func (m *MsgUpdateParamsResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -575,6 +782,10 @@ func init() {
 	proto.RegisterType((*MsgRevealProofResponse)(nil), "emc.poc.v1.MsgRevealProofResponse")
 	proto.RegisterType((*MsgClaimRewards)(nil), "emc.poc.v1.MsgClaimRewards")
 	proto.RegisterType((*MsgClaimRewardsResponse)(nil), "emc.poc.v1.MsgClaimRewardsResponse")
+	proto.RegisterType((*MsgSetProber)(nil), "emc.poc.v1.MsgSetProber")
+	proto.RegisterType((*MsgSetProberResponse)(nil), "emc.poc.v1.MsgSetProberResponse")
+	proto.RegisterType((*MsgReportProbes)(nil), "emc.poc.v1.MsgReportProbes")
+	proto.RegisterType((*MsgReportProbesResponse)(nil), "emc.poc.v1.MsgReportProbesResponse")
 	proto.RegisterType((*MsgUpdateParams)(nil), "emc.poc.v1.MsgUpdateParams")
 	proto.RegisterType((*MsgUpdateParamsResponse)(nil), "emc.poc.v1.MsgUpdateParamsResponse")
 }
@@ -582,59 +793,68 @@ func init() {
 func init() { proto.RegisterFile("emc/poc/v1/tx.proto", fileDescriptor_59a777a7f754b4a0) }
 
 var fileDescriptor_59a777a7f754b4a0 = []byte{
-	// 825 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x55, 0x4d, 0x6f, 0xe4, 0x34,
-	0x18, 0x6e, 0x98, 0x0f, 0x76, 0xdc, 0x05, 0xb4, 0x61, 0x76, 0x37, 0x0d, 0x30, 0xed, 0x06, 0x01,
-	0x55, 0xb5, 0x4d, 0x68, 0xf9, 0x38, 0x54, 0x48, 0x15, 0xb3, 0x12, 0xd2, 0x82, 0x8a, 0xaa, 0x20,
-	0x40, 0xe2, 0x52, 0x79, 0x12, 0x6f, 0xc6, 0xea, 0x38, 0x6f, 0x64, 0x7b, 0xa6, 0xed, 0x0d, 0x71,
-	0xe4, 0xc2, 0xfe, 0x0c, 0x38, 0x51, 0x89, 0xfe, 0x88, 0x3d, 0x56, 0x3d, 0x21, 0x0e, 0x2b, 0xd4,
-	0x1e, 0xfa, 0x37, 0x90, 0xed, 0x4c, 0xc6, 0xf3, 0x51, 0x7a, 0xd9, 0xcb, 0x28, 0xaf, 0x1f, 0xfb,
-	0xf1, 0xf3, 0x3c, 0xb6, 0xdf, 0x41, 0x6f, 0x13, 0x96, 0x44, 0x05, 0x24, 0xd1, 0x68, 0x2b, 0x92,
-	0xc7, 0x61, 0xc1, 0x41, 0x82, 0x8b, 0x08, 0x4b, 0xc2, 0x02, 0x92, 0x70, 0xb4, 0xe5, 0xdf, 0xc3,
-	0x8c, 0xe6, 0x10, 0xe9, 0x5f, 0x03, 0xfb, 0x9d, 0x04, 0x04, 0x03, 0x11, 0xf5, 0xb0, 0x20, 0xd1,
-	0x68, 0xab, 0x47, 0x24, 0xde, 0x8a, 0x12, 0xa0, 0x79, 0x89, 0x3f, 0x2c, 0x71, 0x26, 0x32, 0x45,
-	0xcb, 0x44, 0x56, 0x02, 0x2b, 0x06, 0x38, 0xd0, 0x55, 0x64, 0x8a, 0xf1, 0x1a, 0x4b, 0x47, 0x81,
-	0x39, 0x66, 0x63, 0xa0, 0x9d, 0x41, 0x06, 0x66, 0x81, 0xfa, 0x32, 0xa3, 0xc1, 0x5f, 0x0e, 0x6a,
-	0xef, 0x89, 0x2c, 0x26, 0x19, 0x15, 0x92, 0xf0, 0x2e, 0xc1, 0x09, 0xe4, 0xdf, 0x90, 0x13, 0x77,
-	0x17, 0xb5, 0x46, 0x78, 0x40, 0x53, 0x2c, 0x81, 0x7b, 0xce, 0x9a, 0xb3, 0xde, 0xea, 0x3e, 0xba,
-	0x38, 0xdb, 0x7c, 0xaf, 0xdc, 0xec, 0x87, 0x31, 0xf6, 0x65, 0x9a, 0x72, 0x22, 0xc4, 0x77, 0x92,
-	0xd3, 0x3c, 0x8b, 0x27, 0x6b, 0xdc, 0x07, 0xa8, 0x59, 0x0c, 0x7b, 0x87, 0xe4, 0xc4, 0x7b, 0x6d,
-	0xcd, 0x59, 0xbf, 0x1b, 0x97, 0x95, 0xdb, 0x46, 0x8d, 0x82, 0x03, 0x3c, 0xf3, 0x6a, 0x7a, 0xd8,
-	0x14, 0x3b, 0x8f, 0x7f, 0xb9, 0x3e, 0xdd, 0x98, 0xac, 0xfe, 0xf5, 0xfa, 0x74, 0x63, 0x65, 0xec,
-	0x64, 0x4e, 0x5c, 0xb0, 0x8b, 0xde, 0x5d, 0x24, 0x3a, 0x26, 0xa2, 0x80, 0x5c, 0x10, 0x77, 0x15,
-	0x2d, 0xe3, 0x44, 0xd2, 0x11, 0x39, 0x78, 0xc6, 0x81, 0x69, 0xf9, 0xb5, 0x18, 0x99, 0xa1, 0xaf,
-	0x38, 0xb0, 0xe0, 0xdc, 0x41, 0x6f, 0xee, 0x89, 0xec, 0x09, 0x30, 0x46, 0xe5, 0xbe, 0x52, 0xe0,
-	0x3e, 0x46, 0xf5, 0x1c, 0x52, 0x52, 0x7a, 0xf5, 0x2e, 0xce, 0x36, 0xdb, 0xa5, 0xd7, 0x69, 0x8b,
-	0x7a, 0x96, 0x72, 0x77, 0x44, 0xf3, 0x14, 0x8e, 0xb4, 0xbb, 0x5a, 0x5c, 0x56, 0xae, 0x8b, 0xea,
-	0x87, 0x34, 0x4f, 0xb5, 0xb9, 0x37, 0x62, 0xfd, 0xed, 0xde, 0x47, 0xcd, 0x01, 0x64, 0xdb, 0x07,
-	0xb9, 0x57, 0xd7, 0xa3, 0x0d, 0x55, 0x7d, 0xab, 0x28, 0x38, 0x0c, 0xf3, 0x54, 0x78, 0x8d, 0x35,
-	0x67, 0xbd, 0x1e, 0x97, 0x95, 0xa2, 0xe0, 0x00, 0xd2, 0x6b, 0xea, 0x7c, 0xf4, 0xf7, 0xce, 0x23,
-	0x15, 0x8f, 0xde, 0x59, 0x25, 0x53, 0xdd, 0x35, 0x4b, 0x7f, 0xe0, 0xa1, 0x07, 0xd3, 0x8e, 0xc6,
-	0x69, 0x04, 0xbf, 0x19, 0xb3, 0x31, 0x19, 0x11, 0x3c, 0x78, 0x95, 0x66, 0x17, 0x1f, 0xe5, 0x0d,
-	0x5a, 0xad, 0xed, 0x83, 0xe7, 0x8e, 0x16, 0x6b, 0x0d, 0x55, 0x47, 0xd7, 0x46, 0x0d, 0x4e, 0xb3,
-	0xbe, 0xd4, 0xd2, 0xee, 0xc4, 0xa6, 0xd0, 0x3b, 0xc1, 0x11, 0xe1, 0x5a, 0x40, 0x3d, 0x36, 0x85,
-	0xfb, 0x35, 0x7a, 0x5d, 0x0c, 0xb0, 0xe8, 0x13, 0x93, 0x77, 0xab, 0xfb, 0xf1, 0x8b, 0x97, 0xab,
-	0x4b, 0xff, 0xbc, 0x5c, 0xbd, 0x6f, 0xcc, 0x88, 0xf4, 0x30, 0xa4, 0x10, 0x31, 0x2c, 0xfb, 0xe1,
-	0xd3, 0x5c, 0x5e, 0x9c, 0x6d, 0xa2, 0xd2, 0xe5, 0xd3, 0x5c, 0xfe, 0x7e, 0x7d, 0xba, 0xe1, 0xc4,
-	0x63, 0x82, 0x00, 0xd0, 0x5b, 0x2a, 0xbe, 0x01, 0xa6, 0x2c, 0x26, 0x47, 0x98, 0xa7, 0xc2, 0xfd,
-	0x14, 0xdd, 0x81, 0x82, 0x70, 0xeb, 0x05, 0xdc, 0x1c, 0x54, 0x35, 0x73, 0xe7, 0x43, 0x65, 0xbf,
-	0x2a, 0x55, 0x04, 0xed, 0xea, 0xb8, 0x2c, 0xf6, 0xe0, 0x47, 0xf4, 0x70, 0x66, 0xc3, 0x2a, 0x83,
-	0x2f, 0x50, 0x13, 0x33, 0x18, 0xe6, 0x26, 0x84, 0xe5, 0xed, 0x95, 0xb0, 0xdc, 0x53, 0x35, 0x8a,
-	0xb0, 0x6c, 0x14, 0xe1, 0x13, 0xa0, 0x79, 0xb7, 0xa5, 0x1c, 0x1b, 0x2b, 0xe5, 0x9a, 0xe0, 0x0f,
-	0x47, 0x5b, 0xf9, 0xbe, 0x48, 0xb1, 0x24, 0xfb, 0xba, 0x05, 0xb8, 0x9f, 0xa3, 0x16, 0x1e, 0xca,
-	0x3e, 0x70, 0x2a, 0x4f, 0x6e, 0xf5, 0x32, 0x99, 0xea, 0x7e, 0x86, 0x9a, 0xa6, 0x89, 0xe8, 0xe0,
-	0x97, 0xb7, 0xdd, 0x70, 0xd2, 0xd1, 0x42, 0xc3, 0x3d, 0x25, 0xc1, 0x4c, 0xde, 0xf9, 0x48, 0xbf,
-	0xe6, 0x8a, 0x66, 0x2a, 0x04, 0x5b, 0x57, 0xb0, 0xa2, 0x43, 0xb0, 0x87, 0xc6, 0x21, 0x6c, 0xff,
-	0x59, 0x43, 0xb5, 0x3d, 0x91, 0xb9, 0x07, 0xe8, 0xde, 0x7c, 0x77, 0x5a, 0xb3, 0x75, 0x2c, 0x6a,
-	0x05, 0xfe, 0xfa, 0x6d, 0x33, 0xaa, 0xb4, 0xf7, 0xd0, 0xb2, 0xdd, 0x07, 0xfc, 0x99, 0x85, 0x16,
-	0xe6, 0x07, 0x37, 0x63, 0x36, 0x9d, 0xfd, 0xd2, 0xfc, 0x39, 0x1d, 0x15, 0x36, 0x47, 0xb7, 0xe8,
-	0x3d, 0xec, 0xa3, 0xbb, 0x53, 0x97, 0xf2, 0x9d, 0x59, 0x09, 0x16, 0xe8, 0xbf, 0xff, 0x3f, 0xa0,
-	0xcd, 0x38, 0x75, 0x37, 0x66, 0x19, 0x6d, 0x70, 0x8e, 0x71, 0xd1, 0x51, 0xf9, 0x8d, 0x9f, 0xd5,
-	0xe9, 0x77, 0x77, 0x5f, 0x5c, 0x76, 0x9c, 0xf3, 0xcb, 0x8e, 0xf3, 0xef, 0x65, 0xc7, 0x79, 0x7e,
-	0xd5, 0x59, 0x3a, 0xbf, 0xea, 0x2c, 0xfd, 0x7d, 0xd5, 0x59, 0xfa, 0xe9, 0x83, 0x8c, 0xca, 0xfe,
-	0xb0, 0x17, 0x26, 0xc0, 0x22, 0x92, 0x66, 0x84, 0x61, 0xc9, 0xe9, 0x71, 0xa4, 0xae, 0xc4, 0xb1,
-	0xbe, 0x14, 0xf2, 0xa4, 0x20, 0xa2, 0xd7, 0xd4, 0xff, 0x49, 0x9f, 0xfc, 0x17, 0x00, 0x00, 0xff,
-	0xff, 0x0f, 0x32, 0x29, 0x00, 0x4c, 0x07, 0x00, 0x00,
+	// 971 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x56, 0xcf, 0x6f, 0xe3, 0x44,
+	0x14, 0xae, 0xb7, 0x49, 0xd8, 0x4c, 0x0b, 0xa8, 0x26, 0xdb, 0x75, 0xbd, 0x90, 0x66, 0xcd, 0xaf,
+	0xaa, 0xda, 0xda, 0xdb, 0xf2, 0xe3, 0x10, 0x21, 0x55, 0x64, 0x25, 0xd0, 0x82, 0x82, 0x2a, 0xaf,
+	0x00, 0x89, 0x4b, 0x35, 0xb1, 0x67, 0x1d, 0xab, 0xb1, 0x9f, 0x35, 0x33, 0x49, 0xdb, 0x1b, 0xe2,
+	0xc8, 0x85, 0xfd, 0x2f, 0x80, 0x5b, 0x25, 0xfa, 0x47, 0xac, 0x38, 0x55, 0x3d, 0x21, 0x0e, 0x2b,
+	0xd4, 0x1e, 0x7a, 0xe5, 0x4f, 0x40, 0x33, 0xe3, 0x38, 0xe3, 0x24, 0xdd, 0x45, 0xb0, 0x97, 0xca,
+	0xef, 0x7d, 0x33, 0x6f, 0xbe, 0xef, 0x9b, 0x37, 0x2f, 0x45, 0x6f, 0x90, 0x24, 0xf0, 0x32, 0x08,
+	0xbc, 0xd1, 0xb6, 0xc7, 0x8f, 0xdc, 0x8c, 0x02, 0x07, 0x13, 0x91, 0x24, 0x70, 0x33, 0x08, 0xdc,
+	0xd1, 0xb6, 0xbd, 0x82, 0x93, 0x38, 0x05, 0x4f, 0xfe, 0x55, 0xb0, 0xdd, 0x0c, 0x80, 0x25, 0xc0,
+	0xbc, 0x1e, 0x66, 0xc4, 0x1b, 0x6d, 0xf7, 0x08, 0xc7, 0xdb, 0x5e, 0x00, 0x71, 0x9a, 0xe3, 0xb7,
+	0x73, 0x3c, 0x61, 0x91, 0x28, 0x9b, 0xb0, 0x28, 0x07, 0xd6, 0x14, 0xb0, 0x2f, 0x23, 0x4f, 0x05,
+	0xe3, 0x3d, 0x1a, 0x8f, 0x0c, 0x53, 0x9c, 0x8c, 0x81, 0x46, 0x04, 0x11, 0xa8, 0x0d, 0xe2, 0x4b,
+	0x65, 0x9d, 0xdf, 0x0c, 0xd4, 0xe8, 0xb2, 0xc8, 0x27, 0x51, 0xcc, 0x38, 0xa1, 0x1d, 0x82, 0x03,
+	0x48, 0xbf, 0x24, 0xc7, 0xe6, 0x2e, 0xaa, 0x8f, 0xf0, 0x20, 0x0e, 0x31, 0x07, 0x6a, 0x19, 0x2d,
+	0x63, 0xa3, 0xde, 0xb9, 0x7b, 0x7e, 0xba, 0xf5, 0x56, 0x7e, 0xd8, 0x37, 0x63, 0xec, 0xd3, 0x30,
+	0xa4, 0x84, 0xb1, 0x47, 0x9c, 0xc6, 0x69, 0xe4, 0x4f, 0xf6, 0x98, 0xab, 0xa8, 0x96, 0x0d, 0x7b,
+	0x07, 0xe4, 0xd8, 0xba, 0xd1, 0x32, 0x36, 0x96, 0xfd, 0x3c, 0x32, 0x1b, 0xa8, 0x9a, 0x51, 0x80,
+	0xc7, 0xd6, 0xa2, 0x4c, 0xab, 0xa0, 0x7d, 0xef, 0x87, 0xab, 0x93, 0xcd, 0xc9, 0xee, 0x1f, 0xaf,
+	0x4e, 0x36, 0xd7, 0xc6, 0x4a, 0x66, 0xc8, 0x39, 0xbb, 0xe8, 0xcd, 0x79, 0xa4, 0x7d, 0xc2, 0x32,
+	0x48, 0x19, 0x31, 0xd7, 0xd1, 0x12, 0x0e, 0x78, 0x3c, 0x22, 0xfb, 0x8f, 0x29, 0x24, 0x92, 0xfe,
+	0xa2, 0x8f, 0x54, 0xea, 0x33, 0x0a, 0x89, 0x73, 0x66, 0xa0, 0xd7, 0xba, 0x2c, 0x7a, 0x00, 0x49,
+	0x12, 0xf3, 0x3d, 0xc1, 0xc0, 0xbc, 0x87, 0x2a, 0x29, 0x84, 0x24, 0xd7, 0x6a, 0x9d, 0x9f, 0x6e,
+	0x35, 0x72, 0xad, 0x65, 0x89, 0x72, 0x95, 0x50, 0x77, 0x18, 0xa7, 0x21, 0x1c, 0x4a, 0x75, 0x8b,
+	0x7e, 0x1e, 0x99, 0x26, 0xaa, 0x1c, 0xc4, 0x69, 0x28, 0xc5, 0xbd, 0xea, 0xcb, 0x6f, 0xf3, 0x16,
+	0xaa, 0x0d, 0x20, 0xda, 0xd9, 0x4f, 0xad, 0x8a, 0xcc, 0x56, 0x45, 0xf4, 0x95, 0x28, 0x41, 0x61,
+	0x98, 0x86, 0xcc, 0xaa, 0xb6, 0x8c, 0x8d, 0x8a, 0x9f, 0x47, 0xa2, 0x04, 0x05, 0xe0, 0x56, 0x4d,
+	0xfa, 0x23, 0xbf, 0xdb, 0x77, 0x85, 0x3d, 0xf2, 0x64, 0xe1, 0x4c, 0xd1, 0x6b, 0x1a, 0x7f, 0xc7,
+	0x42, 0xab, 0x65, 0x45, 0x63, 0x37, 0x9c, 0x9f, 0x94, 0x58, 0x9f, 0x8c, 0x08, 0x1e, 0xbc, 0x4c,
+	0xb1, 0xf3, 0xaf, 0xf2, 0x1a, 0xae, 0xda, 0xf1, 0xce, 0x13, 0x43, 0x92, 0xd5, 0x52, 0xc5, 0xd5,
+	0x35, 0x50, 0x95, 0xc6, 0x51, 0x9f, 0x4b, 0x6a, 0x37, 0x7d, 0x15, 0xc8, 0x93, 0xe0, 0x90, 0x50,
+	0x49, 0xa0, 0xe2, 0xab, 0xc0, 0xfc, 0x02, 0xbd, 0xc2, 0x06, 0x98, 0xf5, 0x89, 0xf2, 0xbb, 0xde,
+	0xb9, 0xff, 0xf4, 0xd9, 0xfa, 0xc2, 0x9f, 0xcf, 0xd6, 0x6f, 0x29, 0x31, 0x2c, 0x3c, 0x70, 0x63,
+	0xf0, 0x12, 0xcc, 0xfb, 0xee, 0xc3, 0x94, 0x9f, 0x9f, 0x6e, 0xa1, 0x5c, 0xe5, 0xc3, 0x94, 0xff,
+	0x72, 0x75, 0xb2, 0x69, 0xf8, 0xe3, 0x02, 0x0e, 0xa0, 0xd7, 0x85, 0x7d, 0x03, 0x1c, 0x27, 0x3e,
+	0x39, 0xc4, 0x34, 0x64, 0xe6, 0x87, 0xe8, 0x26, 0x64, 0x84, 0x6a, 0x2f, 0xe0, 0x7a, 0xa3, 0x8a,
+	0x95, 0xed, 0xf7, 0x84, 0xfc, 0x22, 0x14, 0x16, 0x34, 0x8a, 0xeb, 0xd2, 0xaa, 0x3b, 0xdf, 0xa2,
+	0xdb, 0x53, 0x07, 0x16, 0x1e, 0x7c, 0x82, 0x6a, 0x38, 0x81, 0x61, 0xaa, 0x4c, 0x58, 0xda, 0x59,
+	0x73, 0xf3, 0x33, 0xc5, 0xa0, 0x70, 0xf3, 0x41, 0xe1, 0x3e, 0x80, 0x38, 0xed, 0xd4, 0x85, 0x62,
+	0x25, 0x25, 0xdf, 0xe3, 0xfc, 0x6c, 0xa0, 0xe5, 0x2e, 0x8b, 0x1e, 0x11, 0xd1, 0x06, 0x3d, 0x42,
+	0xff, 0xff, 0x53, 0xbe, 0x8f, 0x6a, 0x99, 0x2c, 0x25, 0xed, 0x7f, 0x9e, 0x0d, 0xf9, 0xba, 0xf6,
+	0x3b, 0xb3, 0xcf, 0x79, 0x65, 0xec, 0x42, 0x41, 0xcc, 0x59, 0x95, 0xb3, 0xa7, 0x88, 0x8b, 0x86,
+	0xfd, 0xdb, 0x90, 0x97, 0xe1, 0x93, 0x0c, 0xa8, 0xc2, 0x98, 0xc6, 0xc1, 0xf8, 0x77, 0x1c, 0xca,
+	0xb2, 0x6f, 0xfc, 0x07, 0xd9, 0x0d, 0x54, 0x25, 0x19, 0x04, 0x7d, 0xd9, 0x5c, 0x15, 0x5f, 0x05,
+	0x72, 0xae, 0x89, 0x03, 0x42, 0xf9, 0x9a, 0x97, 0xf3, 0xe3, 0x42, 0x99, 0xc7, 0x8c, 0x91, 0x50,
+	0x3e, 0x67, 0x91, 0x97, 0x91, 0xb2, 0x22, 0xe7, 0x54, 0xea, 0x06, 0x5d, 0x9e, 0xb3, 0x26, 0xbb,
+	0x41, 0x4f, 0x15, 0x6e, 0xfc, 0xaa, 0xdc, 0xf8, 0x3a, 0x0b, 0x31, 0x27, 0x7b, 0x72, 0xa4, 0x9b,
+	0x1f, 0xa3, 0x3a, 0x1e, 0xf2, 0x3e, 0xd0, 0x98, 0x1f, 0xbf, 0xd0, 0x90, 0xc9, 0x52, 0xf3, 0x23,
+	0x41, 0x52, 0x54, 0x90, 0x86, 0x2c, 0xed, 0x98, 0xee, 0xe4, 0x17, 0xca, 0x55, 0xb5, 0x4b, 0x2d,
+	0xa5, 0x16, 0xb7, 0xdf, 0x97, 0xd7, 0x59, 0x94, 0x29, 0xc9, 0xd0, 0x79, 0xe5, 0x32, 0xf4, 0xd4,
+	0x58, 0xc6, 0xce, 0xef, 0x15, 0xb4, 0xd8, 0x65, 0x91, 0xb9, 0x8f, 0x56, 0x66, 0x7f, 0x6d, 0x5a,
+	0x3a, 0x8f, 0x79, 0xa3, 0xdd, 0xde, 0x78, 0xd1, 0x8a, 0xe2, 0xf5, 0x74, 0xd1, 0x92, 0x3e, 0xd7,
+	0xed, 0xa9, 0x8d, 0x1a, 0x66, 0x3b, 0xd7, 0x63, 0x7a, 0x39, 0x7d, 0x72, 0xda, 0x33, 0x3c, 0x0a,
+	0x6c, 0xa6, 0xdc, 0xbc, 0xf9, 0xb6, 0x87, 0x96, 0x4b, 0x43, 0xe6, 0xce, 0x34, 0x05, 0x0d, 0xb4,
+	0xdf, 0x7e, 0x0e, 0x58, 0x54, 0xfc, 0x1c, 0xd5, 0x27, 0x6f, 0xdd, 0x9a, 0xda, 0x51, 0x20, 0x76,
+	0xeb, 0x3a, 0x44, 0xa7, 0x56, 0x7a, 0x72, 0x77, 0x66, 0xe4, 0x4c, 0xc0, 0x19, 0x6a, 0xf3, 0x5a,
+	0x57, 0x54, 0x2c, 0xb5, 0xed, 0x74, 0x45, 0x1d, 0x9c, 0xa9, 0x38, 0xaf, 0x8b, 0xec, 0xea, 0xf7,
+	0xa2, 0x31, 0x3b, 0xbb, 0x4f, 0x2f, 0x9a, 0xc6, 0xd9, 0x45, 0xd3, 0xf8, 0xeb, 0xa2, 0x69, 0x3c,
+	0xb9, 0x6c, 0x2e, 0x9c, 0x5d, 0x36, 0x17, 0xfe, 0xb8, 0x6c, 0x2e, 0x7c, 0xf7, 0x6e, 0x14, 0xf3,
+	0xfe, 0xb0, 0xe7, 0x06, 0x90, 0x78, 0x24, 0x8c, 0x48, 0x82, 0x39, 0x8d, 0x8f, 0x3c, 0xd1, 0xad,
+	0x47, 0xb2, 0x5f, 0xf9, 0x71, 0x46, 0x58, 0xaf, 0x26, 0xff, 0xfd, 0xf9, 0xe0, 0x9f, 0x00, 0x00,
+	0x00, 0xff, 0xff, 0xf4, 0x5f, 0x72, 0x26, 0xb7, 0x09, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -657,6 +877,10 @@ type MsgClient interface {
 	RevealProof(ctx context.Context, in *MsgRevealProof, opts ...grpc.CallOption) (*MsgRevealProofResponse, error)
 	// ClaimRewards pays an operator what its nodes have earned.
 	ClaimRewards(ctx context.Context, in *MsgClaimRewards, opts ...grpc.CallOption) (*MsgClaimRewardsResponse, error)
+	// SetProber authorises the hot key that reports a validator's probes, or takes that back. Signed by the validator's operator.
+	SetProber(ctx context.Context, in *MsgSetProber, opts ...grpc.CallOption) (*MsgSetProberResponse, error)
+	// ReportProbes reports what a validator found of all that were drawn; the last one in an epoch counts. Signed by his prober.
+	ReportProbes(ctx context.Context, in *MsgReportProbes, opts ...grpc.CallOption) (*MsgReportProbesResponse, error)
 	// UpdateParams replaces the parameters. Governance only.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -705,6 +929,24 @@ func (c *msgClient) ClaimRewards(ctx context.Context, in *MsgClaimRewards, opts 
 	return out, nil
 }
 
+func (c *msgClient) SetProber(ctx context.Context, in *MsgSetProber, opts ...grpc.CallOption) (*MsgSetProberResponse, error) {
+	out := new(MsgSetProberResponse)
+	err := c.cc.Invoke(ctx, "/emc.poc.v1.Msg/SetProber", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ReportProbes(ctx context.Context, in *MsgReportProbes, opts ...grpc.CallOption) (*MsgReportProbesResponse, error) {
+	out := new(MsgReportProbesResponse)
+	err := c.cc.Invoke(ctx, "/emc.poc.v1.Msg/ReportProbes", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	out := new(MsgUpdateParamsResponse)
 	err := c.cc.Invoke(ctx, "/emc.poc.v1.Msg/UpdateParams", in, out, opts...)
@@ -724,6 +966,10 @@ type MsgServer interface {
 	RevealProof(context.Context, *MsgRevealProof) (*MsgRevealProofResponse, error)
 	// ClaimRewards pays an operator what its nodes have earned.
 	ClaimRewards(context.Context, *MsgClaimRewards) (*MsgClaimRewardsResponse, error)
+	// SetProber authorises the hot key that reports a validator's probes, or takes that back. Signed by the validator's operator.
+	SetProber(context.Context, *MsgSetProber) (*MsgSetProberResponse, error)
+	// ReportProbes reports what a validator found of all that were drawn; the last one in an epoch counts. Signed by his prober.
+	ReportProbes(context.Context, *MsgReportProbes) (*MsgReportProbesResponse, error)
 	// UpdateParams replaces the parameters. Governance only.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 }
@@ -743,6 +989,12 @@ func (*UnimplementedMsgServer) RevealProof(ctx context.Context, req *MsgRevealPr
 }
 func (*UnimplementedMsgServer) ClaimRewards(ctx context.Context, req *MsgClaimRewards) (*MsgClaimRewardsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method ClaimRewards not implemented")
+}
+func (*UnimplementedMsgServer) SetProber(ctx context.Context, req *MsgSetProber) (*MsgSetProberResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SetProber not implemented")
+}
+func (*UnimplementedMsgServer) ReportProbes(ctx context.Context, req *MsgReportProbes) (*MsgReportProbesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ReportProbes not implemented")
 }
 func (*UnimplementedMsgServer) UpdateParams(ctx context.Context, req *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UpdateParams not implemented")
@@ -824,6 +1076,42 @@ func _Msg_ClaimRewards_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_SetProber_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgSetProber)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).SetProber(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/emc.poc.v1.Msg/SetProber",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).SetProber(ctx, req.(*MsgSetProber))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ReportProbes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgReportProbes)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ReportProbes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/emc.poc.v1.Msg/ReportProbes",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ReportProbes(ctx, req.(*MsgReportProbes))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -862,6 +1150,14 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ClaimRewards",
 			Handler:    _Msg_ClaimRewards_Handler,
+		},
+		{
+			MethodName: "SetProber",
+			Handler:    _Msg_SetProber_Handler,
+		},
+		{
+			MethodName: "ReportProbes",
+			Handler:    _Msg_ReportProbes_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
@@ -1177,6 +1473,145 @@ func (m *MsgClaimRewardsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error)
 	return len(dAtA) - i, nil
 }
 
+func (m *MsgSetProber) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgSetProber) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgSetProber) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Prober) > 0 {
+		i -= len(m.Prober)
+		copy(dAtA[i:], m.Prober)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Prober)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgSetProberResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgSetProberResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgSetProberResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgReportProbes) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgReportProbes) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgReportProbes) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Passed) > 0 {
+		i -= len(m.Passed)
+		copy(dAtA[i:], m.Passed)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Passed)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.Probed) > 0 {
+		i -= len(m.Probed)
+		copy(dAtA[i:], m.Probed)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Probed)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Epoch != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Prober) > 0 {
+		i -= len(m.Prober)
+		copy(dAtA[i:], m.Prober)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Prober)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgReportProbesResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgReportProbesResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgReportProbesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
 func (m *MsgUpdateParams) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -1380,6 +1815,69 @@ func (m *MsgClaimRewardsResponse) Size() (n int) {
 	_ = l
 	l = m.Amount.Size()
 	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *MsgSetProber) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Prober)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgSetProberResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgReportProbes) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Prober)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Epoch != 0 {
+		n += 1 + sovTx(uint64(m.Epoch))
+	}
+	l = len(m.Probed)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Passed)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgReportProbesResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
 	return n
 }
 
@@ -2276,6 +2774,421 @@ func (m *MsgClaimRewardsResponse) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgSetProber) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgSetProber: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgSetProber: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Prober", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Prober = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgSetProberResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgSetProberResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgSetProberResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgReportProbes) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgReportProbes: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgReportProbes: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Prober", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Prober = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Epoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Probed", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Probed = append(m.Probed[:0], dAtA[iNdEx:postIndex]...)
+			if m.Probed == nil {
+				m.Probed = []byte{}
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Passed", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Passed = append(m.Passed[:0], dAtA[iNdEx:postIndex]...)
+			if m.Passed == nil {
+				m.Passed = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgReportProbesResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgReportProbesResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgReportProbesResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])

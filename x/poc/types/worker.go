@@ -7,3 +7,7 @@ import sdk "github.com/cosmos/cosmos-sdk/types"
 func WorkerMessages() []string {
 	return []string{sdk.MsgTypeURL(&MsgCommitProof{}), sdk.MsgTypeURL(&MsgRevealProof{})}
 }
+
+// ProberMessages are all that a validator's prober sends: the fee grant of the
+// validator is limited to them.
+func ProberMessages() []string { return []string{sdk.MsgTypeURL(&MsgReportProbes{})} }
