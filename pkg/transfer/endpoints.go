@@ -37,3 +37,8 @@ func isLoopback(endpoint string) bool {
 	ip, err := netip.ParseAddr(parts[2])
 	return err == nil && ip.IsLoopback()
 }
+
+// Loopback tells whether endpoints are of this machine alone, as on a local network of one.
+func Loopback(endpoints []string) bool {
+	return len(endpoints) > 0 && !slices.ContainsFunc(endpoints, func(e string) bool { return !isLoopback(e) })
+}

@@ -39,6 +39,7 @@ import (
 	"github.com/edgematrix/emc/router/gateway"
 	"github.com/edgematrix/emc/router/home"
 	"github.com/edgematrix/emc/router/registry"
+	"github.com/edgematrix/emc/router/relay"
 )
 
 // Options are what a daemon needs.
@@ -78,6 +79,7 @@ type Daemon struct {
 	cosigner             *session.Sequencer
 	host                 host.Host
 	admission            *admission.Admission
+	relay                *relay.Relay         // nil when it is turned off
 	own                  *admission.Customers // who run the gateway themselves
 	registry             *registry.Registry
 	dispatch             *dispatch.Dispatch
@@ -155,6 +157,8 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 	if err := d.openKeys(); err != nil {
 		return err
 	}
+	d.metrics = prometheus.NewRegistry()
+	d.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := d.openHost(ctx); err != nil {
 		return err
 	}
@@ -183,9 +187,17 @@ func (d *Daemon) openHost(ctx context.Context) error {
 	d.own = admission.NewCustomers(bound{d}, d.custody.Has, d.log, time.Now)
 	ac := admission.Default()
 	ac.Nodes, ac.Customer = d.registry, d.own.Has
+	options := []transfer.HostOption{transfer.WithInbound(inbound)}
+	if o.Config.Network.Relay {
+		ac.Few, ac.Inbound = inbound, inbound+relay.CircuitsOfPeer
+		options = append(options, transfer.WithCircuits(relay.Circuits, relay.CircuitsOfPeer))
+	}
 	d.admission = admission.New(ac)
-	if d.host, err = transfer.NewHost(ctx, hostKey, o.Config.Network.Listen, transfer.WithGate(d.admission), transfer.WithInbound(inbound)); err != nil {
+	if d.host, err = transfer.NewHost(ctx, hostKey, o.Config.Network.Listen, append(options, transfer.WithGate(d.admission))...); err != nil {
 		return fmt.Errorf("nodes could not reach this router: %w; change network.listen, or stop what uses the port", err)
+	}
+	if err := d.openRelay(); err != nil {
+		return err
 	}
 	dc := dispatch.Default()
 	dc.Router, dc.Cosigner, dc.Sessions, dc.Nodes, dc.Host, dc.Logger = d.address, d.cosigner, d.custody, d.registry, d.host, d.log
@@ -198,8 +210,6 @@ func (d *Daemon) openHost(ctx context.Context) error {
 
 func (d *Daemon) openGateway() error {
 	o := d.opts
-	d.metrics = prometheus.NewRegistry()
-	d.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	gc := gateway.DefaultConfig()
 	of := o.Config.Gateway
 	gc.Origins, gc.MaxCalls, gc.MaxMemory = of.Origins, of.MaxCalls, int64(of.MaxMemoryMiB)<<20
@@ -233,6 +243,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	after.Go(func() error { return d.dispatch.Run(rest) })
 	after.Go(func() error { return d.forget(rest) })
 	d.serveCosign(rest)
+	d.serveRelay(rest)
 	g.Go(func() error { return d.gateway.Serve(ctx, d.listener) })
 	g.Go(func() error { d.watch(ctx); return nil })
 	g.Go(func() error { return d.serveControl(ctx) })
@@ -278,6 +289,9 @@ func (d *Daemon) close() error {
 		if err := d.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if d.relay != nil {
+		errs = append(errs, d.relay.Close())
 	}
 	if d.host != nil {
 		errs = append(errs, d.host.Close())

@@ -134,7 +134,7 @@ func (d *Dispatch) dial(ctx context.Context, l *lane) (*call.Client, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.Dial)
 	defer cancel()
-	if d.cfg.Reach != nil && d.cfg.Host.Network().Connectedness(id) != network.Connected {
+	if d.cfg.Reach != nil && !transfer.Reached(d.cfg.Host, id) {
 		n, ok := d.cfg.Nodes.Node(l.node())
 		if !ok {
 			return nil, fmt.Errorf("%w: the node has left the chain", call.ErrStream)
@@ -144,7 +144,7 @@ func (d *Dispatch) dial(ctx context.Context, l *lane) (*call.Client, error) {
 		}
 	}
 	// Nodes dial their routers: without a connection there is none to be had.
-	stream, err := d.cfg.Host.NewStream(network.WithNoDial(ctx, "nodes dial their routers"), id, call.Protocol)
+	stream, err := d.cfg.Host.NewStream(transfer.AllowCircuit(network.WithNoDial(ctx, "nodes dial their routers")), id, call.Protocol)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", call.ErrStream, err)
 	}

@@ -1,7 +1,7 @@
 // Package local is the gateway that a customer runs himself: the key of his session
 // never leaves his machine. A router co-signs his vouchers, and passes on to him what
-// nodes say of themselves; he calls the nodes directly, where the chain says that they
-// are reached.
+// nodes say of themselves; he calls the nodes where the chain says that they are
+// reached: directly, or through a circuit of a router's relay, which cannot read.
 package local
 
 import (
@@ -267,13 +267,13 @@ func place(pubkey []byte, endpoints []string) (peer.AddrInfo, error) {
 	return out, nil
 }
 
-// reach dials a node where the chain says that it is.
+// reach dials a node where the chain says that it is: directly, or through a router that it has a place with.
 func (g *Gateway) reach(ctx context.Context, n registry.Node) error {
 	at, err := place(n.Key.Bytes(), n.Endpoints)
 	if err != nil {
 		return err
 	}
-	return g.host.Connect(ctx, at)
+	return transfer.Reach(ctx, g.host, at, transfer.Introduction{Session: g.opts.Session.String()})
 }
 
 // dial keeps the connection to the router: gossip comes through it.

@@ -23,6 +23,7 @@ import (
 	"github.com/edgematrix/emc/worker/outbox"
 	"github.com/edgematrix/emc/worker/power"
 	"github.com/edgematrix/emc/worker/reconcile"
+	"github.com/edgematrix/emc/worker/relays"
 	"github.com/edgematrix/emc/worker/runtime"
 	"github.com/edgematrix/emc/worker/spool"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
@@ -61,6 +62,7 @@ type Daemon struct {
 	loop     *reconcile.Loop
 	power    *power.Loop // nil when the node does not prove
 	host     host.Host
+	relays   *relays.Relays // nil when the node is reached without
 	earnings *earnings
 	metrics  *metrics
 	memory   int64
@@ -72,7 +74,8 @@ type Daemon struct {
 	isReady bool
 	calls   *calls.Calls // nil while no calls are answered
 
-	// Of the one goroutine that looks for routers.
+	// finding is held by who looks for routers.
+	finding     sync.Mutex
 	strangers   []calls.Router
 	strangersAt time.Time
 }
@@ -152,6 +155,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("customers could not reach this worker: %w; change network.listen, or stop what uses the port", err)
 	}
+	d.openRelays()
 	return nil
 }
 
@@ -173,6 +177,9 @@ func (d *Daemon) serve(ctx context.Context) error {
 		return transfer.ServeConfig(ctx, d.host, d.store, cfg)
 	})
 	g.Go(func() error { return d.serveCalls(ctx) })
+	if d.relays != nil {
+		g.Go(func() error { return d.relays.Run(ctx) })
+	}
 	g.Go(func() error { return d.follow(ctx) })
 	g.Go(func() error { return d.sweep(ctx) })
 	g.Go(func() error { return d.sweepRuntimes(ctx) })
