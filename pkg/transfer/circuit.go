@@ -160,13 +160,7 @@ func throughRelay(ctx context.Context, h host.Host, to peer.ID, a ma.Multiaddr, 
 	ctx, cancel := context.WithTimeout(ctx, ofRelay)
 	defer cancel()
 	via, _ := RelayOf(a)
-	if h.Network().Connectedness(via.ID) != network.Connected {
-		offer(h, via)
-		if err := h.Connect(network.WithForceDirectDial(ctx, "emc"), peer.AddrInfo{ID: via.ID}); err != nil {
-			return fmt.Errorf("the relay cannot be reached: %w", err)
-		}
-	}
-	if err := Introduce(ctx, h, via.ID, i); err != nil {
+	if err := meet(ctx, h, via, i); err != nil {
 		return err
 	}
 	offer(h, peer.AddrInfo{ID: to, Addrs: []ma.Multiaddr{a}})
@@ -174,6 +168,17 @@ func throughRelay(ctx context.Context, h host.Host, to peer.ID, a ma.Multiaddr, 
 		s.Backoff().Clear(to) // callers have their own
 	}
 	return h.Connect(AllowCircuit(ctx), peer.AddrInfo{ID: to})
+}
+
+// meet connects to a relay, and says who asks.
+func meet(ctx context.Context, h host.Host, relay peer.AddrInfo, i Introduction) error {
+	if h.Network().Connectedness(relay.ID) != network.Connected {
+		offer(h, relay)
+		if err := h.Connect(network.WithForceDirectDial(ctx, "emc"), peer.AddrInfo{ID: relay.ID}); err != nil {
+			return fmt.Errorf("the relay cannot be reached: %w", err)
+		}
+	}
+	return Introduce(ctx, h, relay.ID, i)
 }
 
 // offer makes these the addresses of a peer, and no others.

@@ -108,6 +108,45 @@ func TestRelayThatRefuses(t *testing.T) {
 	require.NoError(t, b.dial(t))
 }
 
+// A circuit stands beside a direct connection: who has both, chooses.
+func TestCircuitBesideADirectConnection(t *testing.T) {
+	b := newBehind(t, &relay.RelayLimit{Duration: time.Hour, Data: 1 << 20})
+	// The worker dials the customer, as nodes dial routers.
+	customer, key := newHost(t, loopback)
+	transfer.HandleIntroductions(t.Context(), b.relay, func(_ context.Context, from transfer.PubKey, _ transfer.Introduction) error {
+		require.Equal(t, key, from)
+		return nil
+	})
+	require.NoError(t, b.worker.Connect(t.Context(), peer.AddrInfo{ID: customer.ID(), Addrs: customer.Addrs()}))
+	require.Eventually(t, func() bool { return customer.Network().Connectedness(b.worker.ID()) == network.Connected }, 10*time.Second, time.Millisecond)
+	direct, err := transfer.RTT(t.Context(), customer, b.worker.ID())
+	require.NoError(t, err)
+	require.Positive(t, direct)
+	c, err := transfer.OpenCircuit(t.Context(), customer, peer.AddrInfo{ID: b.relay.ID(), Addrs: b.relay.Addrs()}, b.worker.ID(), transfer.Introduction{Job: jobID})
+	require.NoError(t, err)
+	through, err := c.RTT(t.Context())
+	require.NoError(t, err)
+	require.Positive(t, through)
+	got := make(chan bool, 1)
+	b.worker.SetStreamHandler("/test/1", func(st network.Stream) { got <- st.Conn().Stat().Limited; _, _ = st.Write([]byte("x")) })
+	st, err := c.NewStream(t.Context(), "/test/1")
+	require.NoError(t, err)
+	_, err = st.Read(make([]byte, 1))
+	require.NoError(t, err)
+	require.True(t, <-got, "through the relay")
+	require.Never(t, c.IsClosed, 300*time.Millisecond, 10*time.Millisecond, "that this end answers no questions does no harm")
+
+	// The direct connection breaks, the circuit stays; and the other way round.
+	require.NoError(t, customer.Network().ClosePeer(b.worker.ID()))
+	_, err = c.RTT(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, b.relay.Network().ClosePeer(b.worker.ID()))
+	require.Eventually(t, c.IsClosed, 10*time.Second, time.Millisecond)
+	_, err = c.RTT(t.Context())
+	require.Error(t, err)
+	require.NoError(t, c.Close())
+}
+
 func TestOpen(t *testing.T) {
 	for endpoint, open := range map[string]bool{
 		"/ip4/8.8.8.8/tcp/4600": true, "/ip4/192.168.1.7/tcp/4600": false, "/ip4/100.64.1.7/tcp/4600": false, "/ip4/127.0.0.1/tcp/1": false,

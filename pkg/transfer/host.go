@@ -81,7 +81,6 @@ func NewHost(ctx context.Context, priv crypto.PrivKey, listenAddrs []string, opt
 		libp2p.UserAgent("emc/1"),
 		libp2p.DisableMetrics(),
 		libp2p.DisableIdentifyAddressDiscovery(),
-		libp2p.Ping(false),
 	}
 	if o.gate != nil {
 		opts = append(opts, libp2p.ConnectionGater(o.gate))
