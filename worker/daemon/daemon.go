@@ -62,7 +62,8 @@ type Daemon struct {
 	loop     *reconcile.Loop
 	power    *power.Loop // nil when the node does not prove
 	host     host.Host
-	relays   *relays.Relays // nil when the node is reached without
+	relays   *relays.Relays // nil when it has no places with routers
+	needs    bool           // they stand on the chain: nobody reaches it directly
 	earnings *earnings
 	metrics  *metrics
 	memory   int64

@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
 
+	"github.com/edgematrix/emc/pkg/mesh"
 	"github.com/edgematrix/emc/pkg/transfer"
 )
 
@@ -22,12 +23,15 @@ import (
 const Most = 3
 
 const (
-	lookEvery  = time.Second
-	findEvery  = 15 * time.Second
-	reachWait  = 10 * time.Second
-	firstWait  = 2 * time.Second
-	longest    = time.Minute
-	renewAfter = 20 * time.Minute // well below the hour for which routers give a place
+	lookEvery = time.Second
+	findEvery = 15 * time.Second
+	reachWait = 10 * time.Second
+	firstWait = 2 * time.Second
+	longest   = time.Minute
+	// measureEvery is how often a router's distance is measured.
+	measureEvery = 5 * time.Second
+	measureWait  = 2 * time.Second
+	renewAfter   = 20 * time.Minute // well below the hour for which routers give a place
 	// linger is how long a place that was lost is still published: every change of endpoints is a transaction.
 	linger = 2 * time.Minute
 )
@@ -56,6 +60,7 @@ type place struct {
 	relay peer.AddrInfo
 	held  bool
 	since time.Time // of held
+	rtt   time.Duration
 }
 
 // New returns one without a place.
@@ -74,6 +79,66 @@ func (r *Relays) Endpoints() []string {
 	return out
 }
 
+// Links are the places that the worker has now, and how far the routers are.
+func (r *Relays) Links() (out []mesh.Link) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.places {
+		a, err := mesh.Address(p.relay.ID)
+		if err == nil && p.held && p.rtt > 0 {
+			out = append(out, mesh.Link{Router: a, RTT: uint32(min(p.rtt.Microseconds(), mesh.MaxRTT))})
+		}
+	}
+	return out
+}
+
+// measure measures how far the routers are, again and again.
+func (r *Relays) measure(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	last := map[peer.ID]time.Time{}
+	for {
+		for _, id := range r.held() {
+			if time.Since(last[id]) < measureEvery {
+				continue
+			}
+			within, cancel := context.WithTimeout(ctx, measureWait)
+			rtt, err := transfer.RTT(within, r.cfg.Host, id)
+			cancel()
+			if err == nil {
+				last[id] = time.Now()
+				r.far(id, rtt)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (r *Relays) held() (out []peer.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.places {
+		if p.held {
+			out = append(out, p.relay.ID)
+		}
+	}
+	return out
+}
+
+func (r *Relays) far(id peer.ID, rtt time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.places {
+		if p.relay.ID == id {
+			p.rtt = max(rtt, time.Microsecond)
+		}
+	}
+}
+
 // tried is what is remembered of a router that refused.
 type tried struct {
 	next time.Time
@@ -85,6 +150,9 @@ func (r *Relays) Run(ctx context.Context) error {
 	notify := &network.NotifyBundle{DisconnectedF: func(_ network.Network, c network.Conn) { r.lost(c.RemotePeer()) }}
 	r.cfg.Host.Network().Notify(notify)
 	defer r.cfg.Host.Network().StopNotify(notify)
+	var measuring sync.WaitGroup
+	measuring.Go(func() { r.measure(ctx) })
+	defer measuring.Wait()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	var routers []peer.AddrInfo

@@ -90,6 +90,8 @@ func TestPlaces(t *testing.T) {
 	require.NoError(t, reach(routers[1]))
 	require.Error(t, reach(routers[4]))
 
+	require.Eventually(t, func() bool { return len(r.Links()) == Most && r.Links()[0].RTT > 0 }, 10*time.Second, 10*time.Millisecond)
+
 	// A connection breaks: the place is got again, and the endpoints stay as they were.
 	was := r.Endpoints()
 	require.NoError(t, routers[1].Network().ClosePeer(worker.ID()))
