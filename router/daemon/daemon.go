@@ -38,6 +38,7 @@ import (
 	"github.com/edgematrix/emc/router/dispatch"
 	"github.com/edgematrix/emc/router/gateway"
 	"github.com/edgematrix/emc/router/home"
+	"github.com/edgematrix/emc/router/paths"
 	"github.com/edgematrix/emc/router/registry"
 	"github.com/edgematrix/emc/router/relay"
 )
@@ -83,6 +84,7 @@ type Daemon struct {
 	own                  *admission.Customers // who run the gateway themselves
 	registry             *registry.Registry
 	dispatch             *dispatch.Dispatch
+	paths                *paths.Paths
 	topic                *mesh.Topic
 	gateway              *gateway.Gateway
 	listener             net.Listener
@@ -186,7 +188,7 @@ func (d *Daemon) openHost(ctx context.Context) error {
 	d.registry = registry.New(o.Chain, d.log)
 	d.own = admission.NewCustomers(bound{d}, d.custody.Has, d.log, time.Now)
 	ac := admission.Default()
-	ac.Nodes, ac.Customer = d.registry, d.own.Has
+	ac.Nodes, ac.Customer = registered{d.registry}, d.own.Has
 	options := []transfer.HostOption{transfer.WithInbound(inbound)}
 	if o.Config.Network.Relay {
 		ac.Few, ac.Inbound = inbound, inbound+relay.CircuitsOfPeer
@@ -199,7 +201,9 @@ func (d *Daemon) openHost(ctx context.Context) error {
 	if err := d.openRelay(); err != nil {
 		return err
 	}
+	d.paths = paths.New(paths.Config{Host: d.host, Self: d.address, Router: d.registry.Router, Protocol: call.Protocol, Timing: paths.DefaultTiming(), Logger: d.log})
 	dc := dispatch.Default()
+	dc.Paths = d.paths
 	dc.Router, dc.Cosigner, dc.Sessions, dc.Nodes, dc.Host, dc.Logger = d.address, d.cosigner, d.custody, d.registry, d.host, d.log
 	if d.dispatch, err = dispatch.New(dc); err != nil {
 		return err
@@ -241,6 +245,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	after.Go(func() error { return d.admission.Run(rest, d.host) })
 	after.Go(func() error { return d.topic.Run(rest) })
 	after.Go(func() error { return d.dispatch.Run(rest) })
+	after.Go(func() error { return d.paths.Run(rest) })
 	after.Go(func() error { return d.forget(rest) })
 	d.serveCosign(rest)
 	d.serveRelay(rest)

@@ -7,6 +7,7 @@ import (
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
 	"github.com/edgematrix/emc/pkg/transfer"
+	"github.com/edgematrix/emc/router/registry"
 	"github.com/edgematrix/emc/router/relay"
 	markettypes "github.com/edgematrix/emc/x/market/types"
 )
@@ -16,8 +17,10 @@ func (d *Daemon) openRelay() (err error) {
 		return nil
 	}
 	d.relay, err = relay.New(relay.Config{
-		Host: d.host, Chain: business{d}, Node: d.registry.Known, Customer: d.own.Has, Introduced: d.admission.Introduced,
-		Limits: relay.DefaultLimits(), Metrics: d.metrics, Now: time.Now,
+		Host: d.host, Chain: business{d}, Node: d.registry.Known, Introduced: d.admission.Introduced,
+		// Another router calls a node through this one where that is faster.
+		Customer: func(a receipt.Address) bool { return d.own.Has(a) || d.registry.KnownRouter(a) },
+		Limits:   relay.DefaultLimits(), Metrics: d.metrics, Now: time.Now,
 	})
 	return err
 }
@@ -66,3 +69,14 @@ func (b business) Session(ctx context.Context, id string) (receipt.Address, erro
 	}
 	return key.Address(), nil
 }
+
+// registered are the nodes and the routers of the chain.
+type registered struct{ *registry.Registry }
+
+// Known implements admission.Nodes.
+func (r registered) Known(a receipt.Address) bool {
+	return r.Registry.Known(a) || r.KnownRouter(a)
+}
+
+// Admit implements admission.Nodes.
+func (r registered) Admit(a receipt.Address) bool { return r.Registry.Admit(a) || r.KnownRouter(a) }
