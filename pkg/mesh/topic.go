@@ -183,6 +183,9 @@ func (t *Topic) forget() bool {
 	return len(t.nodes) < before
 }
 
+// Address is a peer's on the chain: his key is his identity.
+func Address(id peer.ID) (receipt.Address, error) { return address(id) }
+
 func address(id peer.ID) (receipt.Address, error) {
 	pub, err := transfer.PubKey33(id)
 	if err != nil {

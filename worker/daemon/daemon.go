@@ -24,6 +24,7 @@ import (
 	"github.com/edgematrix/emc/worker/outbox"
 	"github.com/edgematrix/emc/worker/power"
 	"github.com/edgematrix/emc/worker/reconcile"
+	"github.com/edgematrix/emc/worker/relays"
 	"github.com/edgematrix/emc/worker/runtime"
 	"github.com/edgematrix/emc/worker/spool"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
@@ -62,6 +63,8 @@ type Daemon struct {
 	loop     *reconcile.Loop
 	power    *power.Loop // nil when the node does not prove
 	host     host.Host
+	relays   *relays.Relays // nil when it has no places with routers
+	needs    bool           // they stand on the chain: nobody reaches it directly
 	earnings *earnings
 	metrics  *metrics
 	memory   int64
@@ -73,7 +76,8 @@ type Daemon struct {
 	isReady bool
 	calls   *calls.Calls // nil while no calls are answered
 
-	// Of the one goroutine that looks for routers.
+	// finding is held by who looks for routers.
+	finding     sync.Mutex
 	strangers   []calls.Router
 	strangersAt time.Time
 }
@@ -153,6 +157,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("customers could not reach this worker: %w; change network.listen, or stop what uses the port", err)
 	}
+	d.openRelays()
 	return nil
 }
 
@@ -177,6 +182,9 @@ func (d *Daemon) serve(ctx context.Context) error {
 		return probe.Serve(ctx, d.host, probe.Config{ChainID: d.opts.Config.Chain.ID, Sign: d.opts.Identity.Signer().Sign, Logger: d.log})
 	})
 	g.Go(func() error { return d.serveCalls(ctx) })
+	if d.relays != nil {
+		g.Go(func() error { return d.relays.Run(ctx) })
+	}
 	g.Go(func() error { return d.follow(ctx) })
 	g.Go(func() error { return d.sweep(ctx) })
 	g.Go(func() error { return d.sweepRuntimes(ctx) })
