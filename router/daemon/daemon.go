@@ -33,6 +33,7 @@ import (
 	"github.com/edgematrix/emc/pkg/transfer"
 	"github.com/edgematrix/emc/router/admission"
 	"github.com/edgematrix/emc/router/apikey"
+	"github.com/edgematrix/emc/router/broadcast"
 	"github.com/edgematrix/emc/router/config"
 	"github.com/edgematrix/emc/router/custody"
 	"github.com/edgematrix/emc/router/dispatch"
@@ -82,6 +83,7 @@ type Daemon struct {
 	registry             *registry.Registry
 	dispatch             *dispatch.Dispatch
 	topic                *mesh.Topic
+	broadcast            *broadcast.Broadcast
 	gateway              *gateway.Gateway
 	listener             net.Listener
 	metrics              *prometheus.Registry
@@ -206,6 +208,8 @@ func (d *Daemon) openGateway() error {
 	gc.MaxConns, gc.MaxConnsPerAddress = of.MaxConnections, of.MaxConnectionsPerAddress
 	gc = gc.Shared()
 	parts := gateway.Parts{Backend: d.dispatch, Keys: d.keys, Log: d.log, Registry: d.metrics, Now: time.Now, Rand: rand.Reader}
+	d.broadcast = broadcast.New(broadcast.Config{Self: d.self, Snapshot: d.dispatch.Snapshot, Logger: d.log})
+	parts.Feed = d.broadcast.Feed()
 	if o.Config.Gateway.Sessions {
 		parts.Sessions = sessions{d}
 	}
@@ -234,6 +238,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	after.Go(func() error { return d.forget(rest) })
 	d.serveCosign(rest)
 	g.Go(func() error { return d.gateway.Serve(ctx, d.listener) })
+	g.Go(func() error { return d.broadcast.Run(ctx) })
 	g.Go(func() error { d.watch(ctx); return nil })
 	g.Go(func() error { return d.serveControl(ctx) })
 	if address := d.opts.Config.Metrics.Address; address != "" {
