@@ -66,7 +66,7 @@ type name struct{ kind, id string }
 
 type event struct {
 	number uint64
-	of     name
+	kind   string
 	data   []byte
 	wire   []byte // as it goes out, made once for all readers
 }
@@ -116,7 +116,7 @@ func (f *Feed) Say(kind string, data any) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.tell(name{kind: kind}, b)
+	f.tell(kind, b)
 	return nil
 }
 
@@ -180,7 +180,7 @@ func (f *Feed) put(n name, data []byte) error {
 		return fmt.Errorf("%w: %s %s is one more than the feed knows", ErrThing, n.kind, n.id)
 	}
 	f.weight += len(data) - len(was.data)
-	f.things[n] = f.tell(n, data)
+	f.things[n] = f.tell(n.kind, data)
 	return nil
 }
 
@@ -188,13 +188,13 @@ func (f *Feed) gone(n name) {
 	f.weight -= len(f.things[n].data)
 	delete(f.things, n)
 	data, _ := json.Marshal(map[string]string{"kind": n.kind, "id": n.id}) // of strings it cannot fail
-	f.tell(name{kind: Gone, id: n.id}, data)
+	f.tell(Gone, data)
 }
 
 // tell adds an event to the row, and wakes the readers. It is called with the lock held.
-func (f *Feed) tell(n name, data []byte) event {
-	e := event{number: f.next, of: n, data: data}
-	e.wire = fmt.Appendf(nil, "id: %s-%d\nevent: %s\ndata: %s\n\n", f.life, e.number, n.kind, data)
+func (f *Feed) tell(kind string, data []byte) event {
+	e := event{number: f.next, kind: kind, data: data}
+	e.wire = fmt.Appendf(nil, "id: %s-%d\nevent: %s\ndata: %s\n\n", f.life, e.number, kind, data)
 	f.next++
 	f.kept = append(f.kept, e)
 	f.size += len(e.wire)

@@ -123,7 +123,7 @@ func TestResume(t *testing.T) {
 // A reader who reads nothing is cut after his time; nobody else waits for him, neither who tells nor who reads.
 func TestSlowReader(t *testing.T) {
 	cfg := Default()
-	cfg.Write, cfg.Keep = 100*time.Millisecond, 100
+	cfg.Write, cfg.Keep = 2*time.Second, 100
 	f, url := serve(t, cfg)
 	slow, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	require.NoError(t, err)
@@ -140,7 +140,8 @@ func TestSlowReader(t *testing.T) {
 		require.Less(t, i, 5_000, "the slow reader keeps his place")
 		require.NoError(t, f.Put(Thing{"node", "a", []any{i, much}}))
 		for { // until the quick one has it
-			e := <-quick
+			e, ok := <-quick
+			require.True(t, ok, "the quick reader was cut")
 			if e.Kind == "node" && strings.HasPrefix(string(e.Data), fmt.Sprintf("[%d,", i)) {
 				break
 			}
@@ -238,6 +239,26 @@ func TestRun(t *testing.T) {
 	for range events { // until the stream ends
 	}
 	require.ErrorIs(t, f.enter(""), ErrFull)
+}
+
+// Who is in the same process hears the same.
+func TestListen(t *testing.T) {
+	f := New(Default())
+	require.NoError(t, f.Put(Thing{"node", "a", load{1}}))
+	var got []string
+	err := f.Listen(t.Context(), func(e Event) error {
+		got = append(got, e.Kind+string(e.Data))
+		switch len(got) {
+		case 2:
+			require.NoError(t, f.Say("block", 7))
+		case 3:
+			f.Close()
+		}
+		return nil
+	})
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.Equal(t, []string{`reset{"things":1}`, `node{"running":1}`, `block7`}, got)
+	require.Zero(t, f.Readers())
 }
 
 func TestRead(t *testing.T) {

@@ -2,10 +2,13 @@ package feed
 
 import (
 	"bufio"
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -51,4 +54,38 @@ func Read(r io.Reader, fn func(Event) error) error {
 		return fmt.Errorf("%w: %w", ErrStream, err)
 	}
 	return io.ErrUnexpectedEOF
+}
+
+// Listen is Read of a feed in the same process, until ctx ends or the feed is closed.
+func (f *Feed) Listen(ctx context.Context, fn func(Event) error) error {
+	if err := f.enter(""); err != nil {
+		return err
+	}
+	defer f.leave("")
+	at := uint64(0)
+	for {
+		events, news, state := f.from(&at)
+		switch state {
+		case over:
+			return io.ErrUnexpectedEOF
+		case anew:
+			slices.SortFunc(events, func(a, b event) int { return cmp.Compare(a.number, b.number) })
+			if err := fn(Event{Kind: Reset, Data: fmt.Appendf(nil, `{"things":%d}`, len(events))}); err != nil {
+				return err
+			}
+		}
+		for _, e := range events {
+			if err := fn(Event{ID: fmt.Sprintf("%s-%d", f.life, e.number), Kind: e.kind, Data: e.data}); err != nil {
+				return err
+			}
+		}
+		if news == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-news:
+		}
+	}
 }
