@@ -83,6 +83,8 @@ func (n *network) speak(ctx context.Context, workers []*worker) ([]hearing, erro
 	var all sync.WaitGroup
 	for _, w := range workers {
 		random := rand.New(rand.NewPCG(n.Seed, uint64(n.at[w.address])))
+		// How busy a worker is lasts: a table takes the mean of what it hears over ten seconds, and follows nothing faster.
+		usual := uint32(random.IntN(2 * capacity))
 		all.Go(func() {
 			wait := time.NewTimer(time.Duration(random.Int64N(int64(n.Every))))
 			defer wait.Stop()
@@ -93,7 +95,7 @@ func (n *network) speak(ctx context.Context, workers []*worker) ([]hearing, erro
 				case <-wait.C:
 				}
 				wait.Reset(n.Every)
-				w.load.Store(uint32(random.IntN(2*capacity + 1)))
+				w.load.Store(usual + uint32(random.IntN(2)))
 				h, err := w.say(ctx)
 				mu.Lock()
 				h.worker = n.at[w.address]

@@ -10,8 +10,8 @@ import (
 )
 
 // In a region of eight routers every status reaches every router; a liar that floods is heard a few times a second and is
-// soon not looked at, and nobody else's statuses suffer; who dies is gone from every table; choices are nearly as good as
-// those of one who knows all.
+// soon not looked at, and nobody else's statuses suffer; who dies is gone from every table. How good
+// choices are is measured by test/bench, on a machine that is quiet enough to judge them.
 func TestRegion(t *testing.T) {
 	s := simulate.Small()
 	r, err := simulate.Run(t.Context(), s, func(line string) { t.Log(line) })
@@ -27,9 +27,4 @@ func TestRegion(t *testing.T) {
 	require.Less(t, r.Verified, r.Heard+r.Sent/4)
 	require.Positive(t, r.Gone)
 	require.Less(t, r.Choice.Perfect, r.Choice.Random)
-	if r.Lag > 50*time.Millisecond {
-		t.Log("this machine is too busy for a word on choices: what is heard is as old as what is said takes to be heard")
-		return
-	}
-	require.Less(t, r.Choice.Cost(), 0.5)
 }
