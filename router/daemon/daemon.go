@@ -34,6 +34,7 @@ import (
 	"github.com/edgematrix/emc/pkg/transfer"
 	"github.com/edgematrix/emc/router/admission"
 	"github.com/edgematrix/emc/router/apikey"
+	"github.com/edgematrix/emc/router/broadcast"
 	"github.com/edgematrix/emc/router/config"
 	"github.com/edgematrix/emc/router/custody"
 	"github.com/edgematrix/emc/router/dispatch"
@@ -87,6 +88,7 @@ type Daemon struct {
 	dispatch             *dispatch.Dispatch
 	paths                *paths.Paths
 	topic                *mesh.Topic
+	broadcast            *broadcast.Broadcast
 	gateway              *gateway.Gateway
 	listener             net.Listener
 	metrics              *prometheus.Registry
@@ -221,6 +223,8 @@ func (d *Daemon) openGateway() error {
 	gc.MaxConns, gc.MaxConnsPerAddress = of.MaxConnections, of.MaxConnectionsPerAddress
 	gc = gc.Shared()
 	parts := gateway.Parts{Backend: d.dispatch, Keys: d.keys, Log: d.log, Registry: d.metrics, Now: time.Now, Rand: rand.Reader}
+	d.broadcast = broadcast.New(broadcast.Config{Self: d.self, Snapshot: d.dispatch.Snapshot, Logger: d.log})
+	parts.Feed = d.broadcast.Feed()
 	if o.Config.Gateway.Sessions {
 		parts.Sessions = sessions{d}
 	}
@@ -251,6 +255,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	d.serveCosign(rest)
 	d.serveRelay(rest)
 	g.Go(func() error { return d.gateway.Serve(ctx, d.listener) })
+	g.Go(func() error { return d.broadcast.Run(ctx) })
 	g.Go(func() error { d.watch(ctx); return nil })
 	g.Go(func() error {
 		return probe.Serve(ctx, d.host, probe.Config{ChainID: d.opts.Config.Chain.ID, Sign: d.opts.Identity.Signer().Sign, Logger: d.log})

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/edgematrix/emc/pkg/chainclient"
+	"github.com/edgematrix/emc/pkg/feed"
 	"github.com/edgematrix/emc/pkg/identity"
 	"github.com/edgematrix/emc/pkg/probe"
 	"github.com/edgematrix/emc/pkg/transfer"
@@ -67,6 +68,7 @@ type Daemon struct {
 	needs    bool           // they stand on the chain: nobody reaches it directly
 	earnings *earnings
 	metrics  *metrics
+	feed     *feed.Feed
 	memory   int64
 	cpus     float64
 
@@ -136,7 +138,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	if d.store, err = jobstore.Open(storeConfig); err != nil {
 		return err
 	}
-	d.metrics = newMetrics(d)
+	d.metrics, d.feed = newMetrics(d), newFeed()
 	d.outbox = outbox.New(outbox.Config{
 		Chain: d.chain, Spool: d.queue, Signer: o.Identity.Signer(), Granter: d.granter,
 		GasAdjustment: o.Config.Chain.GasAdjustment, Logger: d.log, Sent: d.sent, Later: d.later,
@@ -188,9 +190,10 @@ func (d *Daemon) serve(ctx context.Context) error {
 	g.Go(func() error { return d.follow(ctx) })
 	g.Go(func() error { return d.sweep(ctx) })
 	g.Go(func() error { return d.sweepRuntimes(ctx) })
+	g.Go(func() error { return d.tell(ctx) })
 	g.Go(func() error { return d.serveControl(ctx) })
 	if address := d.opts.Config.Metrics.Address; address != "" {
-		g.Go(func() error { return d.metrics.serve(ctx, address) })
+		g.Go(func() error { return d.metrics.serve(ctx, address, d.feed) })
 	}
 	return g.Wait()
 }
