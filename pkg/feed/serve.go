@@ -31,7 +31,7 @@ func (f *Feed) Serve(w http.ResponseWriter, r *http.Request, who string) error {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx would wait for more
 	if s.send([]byte("retry: 2000\n\n")) != nil {
-		return nil //nolint:nilerr // the reader has gone
+		return nil // the reader has gone
 	}
 	f.follow(r.Context(), s, f.after(r.Header.Get("Last-Event-ID")))
 	return nil
@@ -53,10 +53,10 @@ func (f *Feed) follow(ctx context.Context, s stream, at uint64) {
 	defer beat.Stop()
 	for {
 		events, news, state := f.from(&at)
-		switch {
-		case state == over:
+		switch state {
+		case over:
 			return
-		case state == anew:
+		case anew:
 			slices.SortFunc(events, func(a, b event) int { return cmp.Compare(a.number, b.number) })
 			if s.send(fmt.Appendf(nil, "event: %s\ndata: {\"things\":%d}\n\n", Reset, len(events))) != nil {
 				return

@@ -56,7 +56,7 @@ func (b business) Session(ctx context.Context, id string) (receipt.Address, erro
 	if err != nil {
 		return receipt.Address{}, err
 	}
-	r, err := bound{b.Daemon}.market().Session(ctx, &markettypes.QuerySessionRequest{Session: sid.String()})
+	r, err := bound(b).market().Session(ctx, &markettypes.QuerySessionRequest{Session: sid.String()})
 	if err != nil {
 		return receipt.Address{}, err
 	}

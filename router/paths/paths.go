@@ -140,7 +140,7 @@ func (p *Paths) Open(ctx context.Context, a receipt.Address, id peer.ID) (io.Rea
 	p.mu.Unlock()
 	var problems []error
 	if !via.IsZero() {
-		st, err := p.circuit(ctx, n, via, w)
+		st, err := p.circuit(ctx, via, w)
 		if err == nil {
 			return st, via, nil
 		}
@@ -164,7 +164,7 @@ func (p *Paths) Open(ctx context.Context, a receipt.Address, id peer.ID) (io.Rea
 		p.mu.Lock()
 		n.best, w = r, n.through[r]
 		p.mu.Unlock()
-		st, err := p.circuit(ctx, n, r, w)
+		st, err := p.circuit(ctx, r, w)
 		if err == nil {
 			return st, r, nil
 		}
@@ -184,7 +184,7 @@ func (p *Paths) directly(ctx context.Context, id peer.ID) (io.ReadWriteCloser, r
 	return st, receipt.Address{}, nil
 }
 
-func (p *Paths) circuit(ctx context.Context, n *node, via receipt.Address, w *way) (Stream, error) {
+func (p *Paths) circuit(ctx context.Context, via receipt.Address, w *way) (Stream, error) {
 	p.mu.Lock()
 	if w == nil || w.circuit == nil {
 		p.mu.Unlock()

@@ -20,8 +20,10 @@ import (
 // libp2p's relays carry 128 KiB for two minutes, to introduce peers to each other. These carry jobs' inputs and outputs, and
 // calls that run as long as their session: what bounds them is that nobody has a circuit without a stake or a payment.
 const (
-	// Circuits are those of all, and CircuitsOfPeer those from or to one peer.
-	Circuits, CircuitsOfPeer = 256, 64
+	// Circuits are those of all peers together.
+	Circuits = 256
+	// CircuitsOfPeer are those from or to one peer.
+	CircuitsOfPeer = 64
 	// lasts and carries are of one circuit; the latter in each direction.
 	lasts, carries = 24 * time.Hour, 64 << 30
 	// reservations are nodes' places; those of one address may be a farm behind a NAT.

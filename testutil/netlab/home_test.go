@@ -94,7 +94,7 @@ func TestPunchUDP(t *testing.T) {
 		b := listenUDP(t, home(t, l, fmt.Sprint("b", i), NAT{Mapping: c.b}), 5000)
 		ofA, ofB := a.seen(meeting), b.seen(meeting)
 		gotA, gotB := false, false
-		for try := 0; try < 20 && !(gotA && gotB); try++ {
+		for try := 0; try < 20 && (!gotA || !gotB); try++ {
 			a.send(ofB, "hello")
 			b.send(ofA, "hello")
 			text, _ := a.receive(20 * time.Millisecond)
