@@ -70,17 +70,7 @@ func Call(ctx context.Context, socket, method, path string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	client := http.Client{Timeout: time.Minute, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			path, done, err := shortPath(socket)
-			if err != nil {
-				return nil, err
-			}
-			defer done()
-			return (&net.Dialer{}).DialContext(ctx, "unix", path)
-		},
-	}}
+	client := http.Client{Timeout: time.Minute, Transport: through(socket)}
 	request, err := http.NewRequestWithContext(ctx, method, "http://daemon"+path, bytes.NewReader(body))
 	if err != nil {
 		return err
@@ -102,6 +92,50 @@ func Call(ctx context.Context, socket, method, path string, in, out any) error {
 		return fmt.Errorf("the running daemon answered %s", response.Status)
 	}
 	return json.Unmarshal(data, out)
+}
+
+// Follow hands a stream of the daemon's to read. It ends when ctx does, which is no
+// error, or with the stream.
+func Follow(ctx context.Context, socket, path string, read func(io.Reader) error) error {
+	client := http.Client{Transport: through(socket)}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://daemon"+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("the running daemon does not answer on %s: %w", socket, err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("the running daemon answered %s; it may be older than this command: stop and start it", response.Status)
+	}
+	err = read(response.Body)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the daemon ended the stream: it stopped")
+	}
+	return err
+}
+
+// through reaches a daemon by its socket.
+func through(socket string) *http.Transport {
+	return &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			path, done, err := shortPath(socket)
+			if err != nil {
+				return nil, err
+			}
+			defer done()
+			return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		},
+	}
 }
 
 // maxSocketPath is what the kernel takes for a socket's address.

@@ -104,7 +104,8 @@ func TestRate(t *testing.T) {
 func TestBadStatus(t *testing.T) {
 	for _, bad := range []string{
 		"", "{", `{"apps":[{"id":"X","capacity":1}]}`, `{"apps":[{"id":"ab"}]}`, `{"apps":[{"id":"ab","capacity":1},{"id":"ab","capacity":1}]}`,
-		`{"apps":[{"id":"ab","capacity":1,"unit_price":9223372036854775808}]}`, `{"sequence":-1}`, `{"credit":"` + strings.Repeat("a", MaxStatus) + `"}`,
+		`{"apps":[{"id":"ab","capacity":1,"unit_price":9223372036854775808}]}`, `{"sequence":-1}`, `{"routers":[{"rtt":1}]}`,
+		`{"routers":[{"router":"emc1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqm20p4z","rtt":1}]}`, `{"routers":[{"router":"nobody","rtt":1}]}`, `{"credit":"` + strings.Repeat("a", MaxStatus) + `"}`,
 	} {
 		_, err := Unmarshal([]byte(bad))
 		require.ErrorIs(t, err, ErrStatus, bad[:min(len(bad), 40)])
@@ -114,6 +115,18 @@ func TestBadStatus(t *testing.T) {
 	got, err := Unmarshal(b)
 	require.NoError(t, err)
 	require.Equal(t, status(7), got)
+	far := Link{Router: receipt.Address{7}, RTT: 1500}
+	linked := status(8)
+	linked.Routers = []Link{far}
+	b, err = linked.Marshal()
+	require.NoError(t, err)
+	got, err = Unmarshal(b)
+	require.NoError(t, err)
+	require.Equal(t, linked, got)
+	for _, bad := range [][]Link{{far, far}, {{Router: far.Router}}, {{Router: far.Router, RTT: MaxRTT + 1}}, make([]Link, MaxLinks+1)} {
+		_, err = Status{Routers: bad}.Marshal()
+		require.ErrorIs(t, err, ErrStatus)
+	}
 	_, err = Status{Apps: make([]App, MaxApps+1)}.Marshal()
 	require.ErrorIs(t, err, ErrStatus)
 }

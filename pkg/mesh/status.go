@@ -12,6 +12,8 @@ import (
 const (
 	MaxStatus = 16 << 10 // bytes
 	MaxApps   = 64
+	MaxLinks  = 8 // with routers
+	MaxRTT    = 10_000_000
 )
 
 // ErrStatus means a message that is no Status.
@@ -30,6 +32,15 @@ type Status struct {
 	// Credit is what a lane may owe the node, uemc.
 	Credit uint64 `json:"credit"`
 	Apps   []App  `json:"apps,omitempty"`
+	// Routers relay to the node: it has a place with each.
+	Routers []Link `json:"routers,omitempty"`
+}
+
+// Link is a connection with a router, as whoever says it measured it. It counts for what is tried first, and for no more:
+// whoever calls measures the whole way himself.
+type Link struct {
+	Router receipt.Address `json:"router"`
+	RTT    uint32          `json:"rtt"` // microseconds, there and back
 }
 
 // App is one app that a node answers calls of, and how busy it is with it.
@@ -69,6 +80,9 @@ func Unmarshal(b []byte) (Status, error) {
 }
 
 func (s Status) check() error {
+	if err := checkLinks(s.Routers, MaxLinks); err != nil {
+		return err
+	}
 	if len(s.Apps) > MaxApps {
 		return fmt.Errorf("%w: %d apps, the most is %d", ErrStatus, len(s.Apps), MaxApps)
 	}
@@ -84,6 +98,20 @@ func (s Status) check() error {
 		if a.Capacity == 0 || a.UnitPrice > receipt.MaxNumber || a.CallPrice > receipt.MaxNumber {
 			return fmt.Errorf("%w: app %s has no capacity, or a price beyond what vouchers hold", ErrStatus, a.ID)
 		}
+	}
+	return nil
+}
+
+func checkLinks(links []Link, most int) error {
+	if len(links) > most {
+		return fmt.Errorf("%w: %d routers, the most is %d", ErrStatus, len(links), most)
+	}
+	seen := map[receipt.Address]bool{}
+	for _, l := range links {
+		if l.Router.IsZero() || seen[l.Router] || l.RTT == 0 || l.RTT > MaxRTT {
+			return fmt.Errorf("%w: router %s has no name, stands there twice, or is at no distance", ErrStatus, l.Router)
+		}
+		seen[l.Router] = true
 	}
 	return nil
 }

@@ -37,6 +37,8 @@ type Config struct {
 	// Heard gets what nodes say, in the order in which it came. Nil: the end only speaks.
 	Heard  func(Status)
 	Logger *slog.Logger
+	// Tracer sees all of the gossip's traffic. It may be nil.
+	Tracer pubsub.RawTracer
 }
 
 // Topic is one end of a chain's topic.
@@ -56,26 +58,35 @@ type speaker struct {
 	at       time.Time
 }
 
-func name(chainID string) string { return "/emc/status/1/" + chainID }
+// TopicName is of a chain's topic.
+func TopicName(chainID string) string { return "/emc/status/1/" + chainID }
 
 // Join joins the topic. Run makes it listen.
 func Join(ctx context.Context, cfg Config) (*Topic, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	gossip, err := pubsub.NewGossipSub(ctx, cfg.Host,
-		pubsub.WithMessageSignaturePolicy(pubsub.StrictSign), pubsub.WithMaxMessageSize(4*MaxStatus), pubsub.WithFloodPublish(true),
-		pubsub.WithLogger(slog.New(slog.DiscardHandler)), pubsub.WithRPCLogger(slog.New(slog.DiscardHandler)))
+	options := []pubsub.Option{
+		pubsub.WithMessageSignaturePolicy(pubsub.StrictSign), pubsub.WithMaxMessageSize(4 * MaxStatus), pubsub.WithFloodPublish(true),
+		pubsub.WithLogger(slog.New(slog.DiscardHandler)), pubsub.WithRPCLogger(slog.New(slog.DiscardHandler)),
+	}
+	if cfg.Heard != nil {
+		options = append(options, listening(TopicName(cfg.ChainID))...)
+	}
+	if cfg.Tracer != nil {
+		options = append(options, pubsub.WithRawTracer(cfg.Tracer))
+	}
+	gossip, err := pubsub.NewGossipSub(ctx, cfg.Host, options...)
 	if err != nil {
 		return nil, fmt.Errorf("gossip: %w", err)
 	}
 	t := &Topic{cfg: cfg, nodes: map[receipt.Address]*speaker{}}
 	if cfg.Heard != nil {
-		if err := gossip.RegisterTopicValidator(name(cfg.ChainID), t.validate, pubsub.WithValidatorInline(true)); err != nil {
+		if err := gossip.RegisterTopicValidator(TopicName(cfg.ChainID), t.validate, pubsub.WithValidatorInline(true)); err != nil {
 			return nil, fmt.Errorf("gossip: %w", err)
 		}
 	}
-	if t.topic, err = gossip.Join(name(cfg.ChainID)); err != nil {
+	if t.topic, err = gossip.Join(TopicName(cfg.ChainID)); err != nil {
 		return nil, fmt.Errorf("gossip: %w", err)
 	}
 	if cfg.Heard != nil {
@@ -120,20 +131,33 @@ func (t *Topic) Run(ctx context.Context) error {
 }
 
 // validate lets through, here and to others, what a registered node said for the
-// first time. What a stranger or a chatterbox says is ignored; what breaks the form
-// counts against who passed it on.
-func (t *Topic) validate(_ context.Context, _ peer.ID, m *pubsub.Message) pubsub.ValidationResult {
+// first time. What a stranger or a chatterbox says, and what breaks the form, goes no
+// further, and counts against him where he says it himself. Not against who passed it
+// on: that one may have counted or known better, or is newer than we are.
+func (t *Topic) validate(_ context.Context, from peer.ID, m *pubsub.Message) pubsub.ValidationResult {
+	bad := pubsub.ValidationIgnore
+	if from == m.GetFrom() {
+		bad = pubsub.ValidationReject
+	}
 	node, err := address(m.GetFrom())
 	if err != nil {
-		return pubsub.ValidationReject
+		return bad
 	}
-	if t.cfg.Admit == nil || !t.cfg.Admit(node) || !t.may(node) {
+	if t.cfg.Admit == nil || !t.cfg.Admit(node) {
+		// One who is not known yet speaks for the first time; a stranger who goes on and on costs a signature each time. Only
+		// those who are connected are counted: keys cost nothing.
+		if bad == pubsub.ValidationReject && !t.may(node) {
+			return bad
+		}
 		return pubsub.ValidationIgnore
+	}
+	if !t.may(node) {
+		return bad
 	}
 	s, err := Unmarshal(m.GetData())
 	if err != nil {
 		t.cfg.Logger.Debug("a node's status cannot be read", "node", node, "error", err)
-		return pubsub.ValidationReject
+		return bad
 	}
 	if !t.newer(node, s.Sequence) {
 		return pubsub.ValidationIgnore
@@ -182,6 +206,9 @@ func (t *Topic) forget() bool {
 	}
 	return len(t.nodes) < before
 }
+
+// Address is a peer's on the chain: his key is his identity.
+func Address(id peer.ID) (receipt.Address, error) { return address(id) }
 
 func address(id peer.ID) (receipt.Address, error) {
 	pub, err := transfer.PubKey33(id)

@@ -8,9 +8,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/peerstore"
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/edgematrix/emc/pkg/job"
@@ -97,17 +95,11 @@ func endpoints(id peer.ID, list []string) ([]ma.Multiaddr, error) {
 	return out, nil
 }
 
-// reach connects if there is no connection, to the published endpoints alone: the addresses that a worker names to libp2p
-// itself could be those of machines in the customer's own network. Direct dialing skips libp2p's back-off, since retry
-// has one.
+// reach connects if there is no connection.
 func (c *Client) reach(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(network.WithForceDirectDial(ctx, "emc"), c.connect)
+	ctx, cancel := context.WithTimeout(ctx, c.connect)
 	defer cancel()
-	if c.host.Network().Connectedness(c.peer) != network.Connected {
-		c.host.Peerstore().ClearAddrs(c.peer)
-		c.host.Peerstore().AddAddrs(c.peer, c.addrs, peerstore.TempAddrTTL)
-	}
-	if err := c.host.Connect(ctx, peer.AddrInfo{ID: c.peer}); err != nil {
+	if err := Reach(ctx, c.host, peer.AddrInfo{ID: c.peer, Addrs: c.addrs}, Introduction{Job: c.jobID}); err != nil {
 		return fmt.Errorf("the worker cannot be reached: %w", err)
 	}
 	return nil
@@ -119,7 +111,7 @@ func (c *Client) exchange(ctx context.Context, req request, talk func(conn) erro
 	if err := c.reach(ctx); err != nil {
 		return err
 	}
-	opening, cancel := context.WithTimeout(ctx, c.connect)
+	opening, cancel := context.WithTimeout(AllowCircuit(ctx), c.connect)
 	defer cancel()
 	st, err := c.host.NewStream(opening, c.peer, Protocol)
 	if err != nil {

@@ -37,8 +37,9 @@ const (
 type HostOption func(*hostOptions)
 
 type hostOptions struct {
-	gate    connmgr.ConnectionGater
-	inbound int
+	gate     connmgr.ConnectionGater
+	inbound  int
+	circuits circuits
 }
 
 // WithGate asks a gater about every connection.
@@ -48,8 +49,8 @@ func WithGate(g connmgr.ConnectionGater) HostOption { return func(o *hostOptions
 // peer opens is a few, and more of them would take the places of its calls.
 func WithInbound(streams int) HostOption { return func(o *hostOptions) { o.inbound = streams } }
 
-// NewHost makes a libp2p host that speaks TCP with Noise, and QUIC. It neither relays nor announces itself, and its
-// connections, streams and memory are bounded. listenAddrs are multiaddresses, such as /ip4/0.0.0.0/tcp/4001 and
+// NewHost makes a libp2p host that speaks TCP with Noise, and QUIC, and both through a relay. It relays for nobody (that is
+// what package router/relay does), it does not announce itself, and its connections, streams and memory are bounded. listenAddrs are multiaddresses, such as /ip4/0.0.0.0/tcp/4001 and
 // /ip4/0.0.0.0/udp/4001/quic-v1; without any, the host only dials, as a customer's does. The caller closes it.
 func NewHost(ctx context.Context, priv crypto.PrivKey, listenAddrs []string, options ...HostOption) (host.Host, error) {
 	if err := ctx.Err(); err != nil {
@@ -62,7 +63,7 @@ func NewHost(ctx context.Context, priv crypto.PrivKey, listenAddrs []string, opt
 	for _, set := range options {
 		set(&o)
 	}
-	resources, err := newResourceManager(o.inbound)
+	resources, err := newResourceManager(o)
 	if err != nil {
 		return nil, err
 	}
@@ -78,10 +79,8 @@ func NewHost(ctx context.Context, priv crypto.PrivKey, listenAddrs []string, opt
 		libp2p.ResourceManager(resources),
 		libp2p.ConnectionManager(conns),
 		libp2p.UserAgent("emc/1"),
-		libp2p.DisableRelay(),
 		libp2p.DisableMetrics(),
 		libp2p.DisableIdentifyAddressDiscovery(),
-		libp2p.Ping(false),
 	}
 	if o.gate != nil {
 		opts = append(opts, libp2p.ConnectionGater(o.gate))
@@ -91,6 +90,7 @@ func NewHost(ctx context.Context, priv crypto.PrivKey, listenAddrs []string, opt
 	} else {
 		opts = append(opts, libp2p.ListenAddrStrings(listenAddrs...))
 	}
+	opts = append(opts, libp2p.EnableRelay()) // to dial and be dialled through one; after NoListenAddrs, which would turn it off
 	h, err := libp2p.New(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("libp2p host on %v: %w", listenAddrs, err)
@@ -98,16 +98,19 @@ func NewHost(ctx context.Context, priv crypto.PrivKey, listenAddrs []string, opt
 	return h, nil
 }
 
-func newResourceManager(inbound int) (network.ResourceManager, error) {
+func newResourceManager(o hostOptions) (network.ResourceManager, error) {
 	scaling := rcmgr.DefaultLimits
 	libp2p.SetDefaultServiceLimits(&scaling)
-	ofPeer := rcmgr.ResourceLimits{Streams: streamsOfPeer, StreamsInbound: rcmgr.LimitVal(inbound), StreamsOutbound: streamsOfPeer, Memory: memoryMostBytes}
-	limits := rcmgr.PartialLimitConfig{
+	ofPeer := rcmgr.ResourceLimits{Streams: streamsOfPeer, StreamsInbound: rcmgr.LimitVal(o.inbound), StreamsOutbound: streamsOfPeer, Memory: memoryMostBytes}
+	streams := rcmgr.LimitVal(streamsMost + 2*o.circuits.all)
+	partial := rcmgr.PartialLimitConfig{
 		System: rcmgr.ResourceLimits{
-			Conns: connMost, ConnsInbound: connMost, Streams: streamsMost, StreamsInbound: streamsMost, StreamsOutbound: streamsMost, Memory: memoryMostBytes,
+			Conns: connMost, ConnsInbound: connMost, Streams: streams, StreamsInbound: streams, StreamsOutbound: streams, Memory: memoryMostBytes,
 		},
 		PeerDefault: ofPeer, ProtocolPeerDefault: ofPeer,
-	}.Build(scaling.AutoScale())
+	}
+	o.circuits.limit(&partial)
+	limits := partial.Build(scaling.AutoScale())
 	loopback4, loopback6 := netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")
 	perAddress := rate.Limit{RPS: newConnsPerSec, Burst: newConnsBurst}
 	return rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits),

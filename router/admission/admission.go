@@ -1,6 +1,7 @@
 // Package admission decides whose connections a router keeps: those of nodes that the
-// chain knows, and of customers who run the gateway themselves, by the key of a session
-// that allots to this router. Whoever is neither is a stranger: of those there are a
+// chain knows, of customers who run the gateway themselves, by the key of a session
+// that allots to this router, and of guests, who showed that they have business with a
+// node that is reached through it. Whoever is none of them is a stranger: of those there are a
 // few at a time, and for as long as it takes to learn from the chain who they are. So
 // nobody takes the places of those who have a stake or pay.
 package admission
@@ -30,33 +31,40 @@ type Nodes interface {
 	Admit(a receipt.Address) bool
 }
 
-// Config is of an Admission. The three sorts together stay below the connections of a host (pkg/transfer).
+// Config is of an Admission. The sorts together stay below the connections of a host (pkg/transfer).
 type Config struct {
 	Nodes    Nodes
 	Customer func(a receipt.Address) bool // holds the key of a session that allots to this router
 
 	Strangers int           // connections of strangers at a time
 	Customers int           // of customers
+	Guests    int           // of guests
 	Patience  time.Duration // for a stranger
 	Asks      rate.Limit    // questions a second to the chain about strangers: keys cost nothing
-	Now       func() time.Time
+	// Inbound is how many streams whoever is known may open, Circuits of a relay among them: zero leaves it as it is for all.
+	Inbound int
+	Few     int // streams that all others may open
+	Now     func() time.Time
 }
 
 // Default leaves more than half of a host's connections to nodes.
 func Default() Config {
-	return Config{Strangers: 48, Customers: 128, Patience: 30 * time.Second, Asks: 20, Now: time.Now}
+	return Config{Strangers: 48, Customers: 128, Guests: 64, Patience: 30 * time.Second, Asks: 20, Now: time.Now}
 }
 
 const (
 	sweepEvery = time.Second
 	// tag keeps the host from closing a connection when it has many.
 	tag = "registered"
+	// visit is how long a guest may stay without a circuit.
+	visit = time.Minute
 )
 
 type kind int
 
 const (
 	stranger kind = iota
+	visitor
 	customer
 	node
 	kinds
@@ -75,13 +83,14 @@ type Admission struct {
 	mu     sync.Mutex
 	guests map[network.Conn]*guest
 	count  [kinds]int
+	passes map[peer.ID]time.Time // guests → until when they may stay
 }
 
 var _ connmgr.ConnectionGater = (*Admission)(nil)
 
 // New returns one that has no host yet.
 func New(cfg Config) *Admission {
-	return &Admission{cfg: cfg, asks: rate.NewLimiter(cfg.Asks, int(cfg.Asks)), guests: map[network.Conn]*guest{}}
+	return &Admission{cfg: cfg, asks: rate.NewLimiter(cfg.Asks, int(cfg.Asks)), guests: map[network.Conn]*guest{}, passes: map[peer.ID]time.Time{}}
 }
 
 // kindOf is who a peer is, as far as it is known now. The chain is asked about one who knocks.
@@ -100,6 +109,8 @@ func (a *Admission) kindOf(id peer.ID, knocks bool) kind {
 		return node
 	case a.cfg.Customer(address):
 		return customer
+	case a.visits(id):
+		return visitor
 	case knocks && a.asks.AllowN(a.cfg.Now(), 1) && a.cfg.Nodes.Admit(address):
 		return node
 	}
@@ -111,6 +122,8 @@ func (a *Admission) room(k kind) bool {
 	switch k {
 	case stranger:
 		return a.count[stranger] < a.cfg.Strangers
+	case visitor:
+		return a.count[visitor] < a.cfg.Guests
 	case customer:
 		return a.count[customer] < a.cfg.Customers
 	}
@@ -178,7 +191,21 @@ func (a *Admission) came(h host.Host, c network.Conn) {
 	if full {
 		shut(c)
 	} else if k != stranger {
-		h.ConnManager().Protect(c.RemotePeer(), tag)
+		a.favour(h, c.RemotePeer(), true)
+	}
+}
+
+// favour keeps the host from closing a peer's connections, and gives him room for circuits; or takes that back.
+func (a *Admission) favour(h host.Host, id peer.ID, known bool) {
+	inbound := a.cfg.Few
+	if known {
+		h.ConnManager().Protect(id, tag)
+		inbound = a.cfg.Inbound
+	} else {
+		h.ConnManager().Unprotect(id, tag)
+	}
+	if a.cfg.Inbound > 0 {
+		_ = transfer.AllowInbound(h, id, inbound) // he keeps what all have
 	}
 }
 
@@ -194,14 +221,13 @@ func (a *Admission) left(c network.Conn) {
 // sweep looks again at who is here: a stranger may be known by now, a node may have left the chain.
 func (a *Admission) sweep(h host.Host) {
 	for _, c := range a.all() {
+		a.prolong(c)
 		k := a.kindOf(c.RemotePeer(), false)
 		switch {
 		case a.settled(c, k):
 			shut(c)
-		case k == stranger:
-			h.ConnManager().Unprotect(c.RemotePeer(), tag)
 		default:
-			h.ConnManager().Protect(c.RemotePeer(), tag)
+			a.favour(h, c.RemotePeer(), k != stranger)
 		}
 	}
 }
@@ -216,7 +242,7 @@ func (a *Admission) settled(c network.Conn, k kind) (out bool) {
 	}
 	now := a.cfg.Now()
 	if k != g.kind {
-		out = k == customer && !a.room(k)
+		out = (k == customer || k == visitor) && !a.room(k)
 		a.count[g.kind]--
 		a.count[k]++
 		g.kind, g.since = k, now

@@ -142,7 +142,7 @@ func TestStrangersDoNotStay(t *testing.T) {
 	r.change(func() { r.customers[address] = true })
 	r.until("one is known", func() bool { return r.counted(customer) == 1 })
 	r.change(func() { r.now = r.now.Add(2 * time.Minute) })
-	r.until("the other goes", func() bool { return !r.here(never) })
+	r.until("the other goes", func() bool { return !r.here(never) && r.counted(stranger) == 0 })
 	require.True(t, r.here(late))
 	r.change(func() { delete(r.customers, address) })
 	r.until("a stranger again", func() bool { return r.counted(stranger) == 1 })

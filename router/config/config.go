@@ -49,6 +49,8 @@ type Network struct {
 	// Announce replaces the addresses that the router publishes.
 	Announce []string `koanf:"announce"`
 	Region   string   `koanf:"region"`
+	// Relay lets customers of nodes reach those through this router.
+	Relay bool `koanf:"relay"`
 }
 
 // Gateway is where programs reach it.
@@ -88,7 +90,7 @@ var notSettings = []string{"HOME", "KEYRING_BACKEND", "KEYRING_HOME", "FROM"}
 func Default() Config {
 	return Config{
 		Chain:   Chain{RPC: "http://127.0.0.1:26657", GasPrices: "0.01uemc", GasAdjustment: 1.5},
-		Network: Network{Listen: []string{"/ip4/0.0.0.0/tcp/4700", "/ip4/0.0.0.0/udp/4700/quic-v1"}, Announce: []string{}},
+		Network: Network{Listen: []string{"/ip4/0.0.0.0/tcp/4700", "/ip4/0.0.0.0/udp/4700/quic-v1"}, Announce: []string{}, Relay: true},
 		Gateway: Gateway{Listen: "127.0.0.1:8080", Origins: []string{"*"}, MaxCalls: 1024, MaxConnections: 4096, MaxConnectionsPerAddress: 1024, MaxMemoryMiB: 2048, Sessions: true},
 		Log:     Log{Level: "info", Format: "text"},
 	}
@@ -215,6 +217,8 @@ listen = {{list .Network.Listen}}
 announce = {{list .Network.Announce}}
 # region: ISO 3166, such as "DE" or "US-CA". Empty: not told.
 region = {{text .Network.Region}}
+# relay: customers of jobs and sessions reach nodes behind a NAT through this router.
+relay = {{.Network.Relay}}
 
 [gateway]
 # Where programs call: the base URL of an OpenAI client is http://HOST:PORT/v1. Put a TLS proxy before it on a public address.

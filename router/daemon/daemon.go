@@ -34,12 +34,15 @@ import (
 	"github.com/edgematrix/emc/pkg/transfer"
 	"github.com/edgematrix/emc/router/admission"
 	"github.com/edgematrix/emc/router/apikey"
+	"github.com/edgematrix/emc/router/broadcast"
 	"github.com/edgematrix/emc/router/config"
 	"github.com/edgematrix/emc/router/custody"
 	"github.com/edgematrix/emc/router/dispatch"
 	"github.com/edgematrix/emc/router/gateway"
 	"github.com/edgematrix/emc/router/home"
+	"github.com/edgematrix/emc/router/paths"
 	"github.com/edgematrix/emc/router/registry"
+	"github.com/edgematrix/emc/router/relay"
 )
 
 // Options are what a daemon needs.
@@ -79,10 +82,13 @@ type Daemon struct {
 	cosigner             *session.Sequencer
 	host                 host.Host
 	admission            *admission.Admission
+	relay                *relay.Relay         // nil when it is turned off
 	own                  *admission.Customers // who run the gateway themselves
 	registry             *registry.Registry
 	dispatch             *dispatch.Dispatch
+	paths                *paths.Paths
 	topic                *mesh.Topic
+	broadcast            *broadcast.Broadcast
 	gateway              *gateway.Gateway
 	listener             net.Listener
 	metrics              *prometheus.Registry
@@ -156,6 +162,8 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 	if err := d.openKeys(); err != nil {
 		return err
 	}
+	d.metrics = prometheus.NewRegistry()
+	d.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := d.openHost(ctx); err != nil {
 		return err
 	}
@@ -183,12 +191,22 @@ func (d *Daemon) openHost(ctx context.Context) error {
 	d.registry = registry.New(o.Chain, d.log)
 	d.own = admission.NewCustomers(bound{d}, d.custody.Has, d.log, time.Now)
 	ac := admission.Default()
-	ac.Nodes, ac.Customer = d.registry, d.own.Has
+	ac.Nodes, ac.Customer = registered{d.registry}, d.own.Has
+	options := []transfer.HostOption{transfer.WithInbound(inbound)}
+	if o.Config.Network.Relay {
+		ac.Few, ac.Inbound = inbound, inbound+relay.CircuitsOfPeer
+		options = append(options, transfer.WithCircuits(relay.Circuits, relay.CircuitsOfPeer))
+	}
 	d.admission = admission.New(ac)
-	if d.host, err = transfer.NewHost(ctx, hostKey, o.Config.Network.Listen, transfer.WithGate(d.admission), transfer.WithInbound(inbound)); err != nil {
+	if d.host, err = transfer.NewHost(ctx, hostKey, o.Config.Network.Listen, append(options, transfer.WithGate(d.admission))...); err != nil {
 		return fmt.Errorf("nodes could not reach this router: %w; change network.listen, or stop what uses the port", err)
 	}
+	if err := d.openRelay(); err != nil {
+		return err
+	}
+	d.paths = paths.New(paths.Config{Host: d.host, Self: d.address, Router: d.registry.Router, Protocol: call.Protocol, Timing: paths.DefaultTiming(), Logger: d.log})
 	dc := dispatch.Default()
+	dc.Paths = d.paths
 	dc.Router, dc.Cosigner, dc.Sessions, dc.Nodes, dc.Host, dc.Logger = d.address, d.cosigner, d.custody, d.registry, d.host, d.log
 	if d.dispatch, err = dispatch.New(dc); err != nil {
 		return err
@@ -199,14 +217,14 @@ func (d *Daemon) openHost(ctx context.Context) error {
 
 func (d *Daemon) openGateway() error {
 	o := d.opts
-	d.metrics = prometheus.NewRegistry()
-	d.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	gc := gateway.DefaultConfig()
 	of := o.Config.Gateway
 	gc.Origins, gc.MaxCalls, gc.MaxMemory = of.Origins, of.MaxCalls, int64(of.MaxMemoryMiB)<<20
 	gc.MaxConns, gc.MaxConnsPerAddress = of.MaxConnections, of.MaxConnectionsPerAddress
 	gc = gc.Shared()
 	parts := gateway.Parts{Backend: d.dispatch, Keys: d.keys, Log: d.log, Registry: d.metrics, Now: time.Now, Rand: rand.Reader}
+	d.broadcast = broadcast.New(broadcast.Config{Self: d.self, Snapshot: d.dispatch.Snapshot, Logger: d.log})
+	parts.Feed = d.broadcast.Feed()
 	if o.Config.Gateway.Sessions {
 		parts.Sessions = sessions{d}
 	}
@@ -232,9 +250,12 @@ func (d *Daemon) serve(ctx context.Context) error {
 	after.Go(func() error { return d.admission.Run(rest, d.host) })
 	after.Go(func() error { return d.topic.Run(rest) })
 	after.Go(func() error { return d.dispatch.Run(rest) })
+	after.Go(func() error { return d.paths.Run(rest) })
 	after.Go(func() error { return d.forget(rest) })
 	d.serveCosign(rest)
+	d.serveRelay(rest)
 	g.Go(func() error { return d.gateway.Serve(ctx, d.listener) })
+	g.Go(func() error { return d.broadcast.Run(ctx) })
 	g.Go(func() error { d.watch(ctx); return nil })
 	g.Go(func() error {
 		return probe.Serve(ctx, d.host, probe.Config{ChainID: d.opts.Config.Chain.ID, Sign: d.opts.Identity.Signer().Sign, Logger: d.log})
@@ -282,6 +303,9 @@ func (d *Daemon) close() error {
 		if err := d.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if d.relay != nil {
+		errs = append(errs, d.relay.Close())
 	}
 	if d.host != nil {
 		errs = append(errs, d.host.Close())

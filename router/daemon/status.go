@@ -2,11 +2,14 @@ package daemon
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"time"
 
 	"github.com/edgematrix/emc/pkg/control"
+	"github.com/edgematrix/emc/pkg/feed"
 	"github.com/edgematrix/emc/pkg/receipt"
+	"github.com/edgematrix/emc/router/broadcast"
 	"github.com/edgematrix/emc/router/home"
 	"github.com/edgematrix/emc/router/selection"
 	markettypes "github.com/edgematrix/emc/x/market/types"
@@ -119,6 +122,15 @@ func node(now time.Time, n selection.NodeStatus) Node {
 	return out
 }
 
+// self is what the router tells everybody.
+func (d *Daemon) self() broadcast.Router {
+	s := d.snapshot()
+	return broadcast.Router{
+		ID: d.address.String(), ChainID: d.opts.Config.Chain.ID, Height: s.head.Height, Registered: s.registered, Region: d.opts.Config.Offer().Region,
+		Endpoints: d.endpoints(), Routers: d.topic.Routers(), Peers: len(d.host.Network().Peers()),
+	}
+}
+
 // exposure asks the chain.
 func (d *Daemon) exposure(ctx context.Context) (Exposure, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -143,6 +155,7 @@ func (d *Daemon) exposure(ctx context.Context) (Exposure, error) {
 // serveControl answers the router's own commands.
 func (d *Daemon) serveControl(ctx context.Context) error {
 	mux := http.NewServeMux()
+	mux.Handle("GET /events", d.broadcast.Feed())
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) { control.Answer(w, d.Status(r.Context()), nil) })
 	return control.Serve(ctx, d.opts.Home.Socket(), mux)
 }
@@ -151,4 +164,9 @@ func (d *Daemon) serveControl(ctx context.Context) error {
 func AskStatus(ctx context.Context, h home.Home) (Status, error) {
 	var s Status
 	return s, control.Call(ctx, h.Socket(), http.MethodGet, "/status", struct{}{}, &s)
+}
+
+// Follow calls fn for what the daemon of a home tells everybody, until ctx ends or the daemon stops.
+func Follow(ctx context.Context, h home.Home, fn func(feed.Event) error) error {
+	return control.Follow(ctx, h.Socket(), "/events", func(r io.Reader) error { return feed.Read(r, fn) })
 }

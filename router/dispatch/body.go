@@ -17,7 +17,7 @@ import (
 type body struct {
 	*try
 	lane    *lane
-	client  *call.Client
+	client  *stream
 	rested  bool // the stream, before this call
 	running *call.Call
 	reader  *bufio.Reader

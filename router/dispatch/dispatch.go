@@ -5,12 +5,14 @@ package dispatch
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/edgematrix/emc/pkg/mesh"
 	"github.com/edgematrix/emc/pkg/receipt"
@@ -32,6 +34,16 @@ type Nodes interface {
 	App(id string) (registry.App, bool)
 }
 
+// Paths chooses the way to each node. *paths.Paths does.
+type Paths interface {
+	// Heard takes which routers relay to a node.
+	Heard(node receipt.Address, links []mesh.Link)
+	// Open opens a stream to a node by the best way, and tells through which router it goes; zero: none.
+	Open(ctx context.Context, node receipt.Address, id peer.ID) (io.ReadWriteCloser, receipt.Address, error)
+	// Via is the router through which the next one goes.
+	Via(node receipt.Address) receipt.Address
+}
+
 // Config is what calls need.
 type Config struct {
 	Router   receipt.Address // zero: calls go without one
@@ -42,6 +54,8 @@ type Config struct {
 	Logger   *slog.Logger
 	// Reach connects to a node that there is no connection with. Nil never does: nodes dial their routers.
 	Reach func(ctx context.Context, n registry.Node) error
+	// Paths chooses between ways to a node. Nil: there is the host's own connection alone.
+	Paths Paths
 
 	Attempts  int           // nodes that one call is given to at most
 	FirstByte time.Duration // within which a node begins to answer
@@ -110,6 +124,9 @@ func (d *Dispatch) Heard(s mesh.Status) {
 	if err := d.table.Announce(node); err != nil {
 		d.cfg.Logger.Debug("a node's status is not used", "node", s.Node, "error", err)
 		return
+	}
+	if d.cfg.Paths != nil {
+		d.cfg.Paths.Heard(s.Node, s.Routers)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -3,10 +3,12 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
@@ -42,8 +44,14 @@ type lane struct {
 
 func (l *lane) node() receipt.Address { return l.ID().Node }
 
+// stream is one to a node.
+type stream struct {
+	*call.Client
+	via receipt.Address // the router through which it goes; zero: none
+}
+
 type resting struct {
-	client *call.Client
+	client *stream
 	since  time.Time
 }
 
@@ -84,9 +92,14 @@ func (d *Dispatch) leave(l *lane) {
 }
 
 // client is a stream that nobody uses: one that rests, or a new one.
-func (d *Dispatch) client(ctx context.Context, l *lane) (c *call.Client, rested bool, err error) {
+func (d *Dispatch) client(ctx context.Context, l *lane) (c *stream, rested bool, err error) {
+	var via receipt.Address
+	if d.cfg.Paths != nil {
+		via = d.cfg.Paths.Via(l.node())
+	}
 	d.lanes.mu.Lock()
 	old := d.lanes.older(l, time.Now().Add(-d.cfg.Idle))
+	old = append(old, d.lanes.elsewhere(l, via)...)
 	if i := len(l.idle) - 1; i >= 0 {
 		c, l.idle = l.idle[i].client, l.idle[:i]
 		d.lanes.fewer(l, 1)
@@ -111,6 +124,23 @@ func (l *lanes) older(of *lane, than time.Time) (old []resting) {
 	return old
 }
 
+// elsewhere takes out the streams that rest on another way than the present one. It is called with the lock held.
+func (l *lanes) elsewhere(of *lane, via receipt.Address) (old []resting) {
+	var stay []resting
+	for _, r := range of.idle {
+		if r.client.via == via {
+			stay = append(stay, r)
+		} else {
+			old = append(old, r)
+		}
+	}
+	if len(old) > 0 {
+		of.idle = stay
+		l.fewer(of, len(old))
+	}
+	return old
+}
+
 func (l *lanes) fewer(of *lane, n int) {
 	if l.resting[of.node()] -= n; l.resting[of.node()] <= 0 {
 		delete(l.resting, of.node())
@@ -123,7 +153,7 @@ func shut(streams []resting) {
 	}
 }
 
-func (d *Dispatch) dial(ctx context.Context, l *lane) (*call.Client, error) {
+func (d *Dispatch) dial(ctx context.Context, l *lane) (*stream, error) {
 	pub, err := transfer.PubKeyFromBytes(l.key.Bytes())
 	if err != nil {
 		return nil, err
@@ -134,26 +164,36 @@ func (d *Dispatch) dial(ctx context.Context, l *lane) (*call.Client, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.Dial)
 	defer cancel()
-	if d.cfg.Reach != nil && d.cfg.Host.Network().Connectedness(id) != network.Connected {
+	if d.cfg.Reach != nil && !transfer.Reached(d.cfg.Host, id) {
 		n, ok := d.cfg.Nodes.Node(l.node())
 		if !ok {
 			return nil, fmt.Errorf("%w: the node has left the chain", call.ErrStream)
 		}
-		if err := d.cfg.Reach(ctx, n); err != nil {
+		if err := d.cfg.Reach(ctx, n); err != nil && d.cfg.Paths == nil {
 			return nil, fmt.Errorf("%w: %w", call.ErrStream, err)
 		}
 	}
-	// Nodes dial their routers: without a connection there is none to be had.
-	stream, err := d.cfg.Host.NewStream(network.WithNoDial(ctx, "nodes dial their routers"), id, call.Protocol)
+	raw, via, err := d.open(ctx, l.node(), id)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", call.ErrStream, err)
 	}
 	slice := max(d.credit(l.node())/(shared+2), 1)
-	return call.NewClient(call.ClientConfig{Lane: l.Lane, Slice: slice, Ahead: slice, Wait: frameWait, Write: frameWait, Drain: d.cfg.Drain}, stream)
+	c, err := call.NewClient(call.ClientConfig{Lane: l.Lane, Slice: slice, Ahead: slice, Wait: frameWait, Write: frameWait, Drain: d.cfg.Drain}, raw)
+	return &stream{c, via}, err
+}
+
+// open opens a stream to a node. Nodes dial their routers: without a connection there is none to be had, unless another
+// router relays.
+func (d *Dispatch) open(ctx context.Context, node receipt.Address, id peer.ID) (io.ReadWriteCloser, receipt.Address, error) {
+	if d.cfg.Paths != nil {
+		return d.cfg.Paths.Open(ctx, node, id)
+	}
+	st, err := d.cfg.Host.NewStream(transfer.AllowCircuit(network.WithNoDial(ctx, "nodes dial their routers")), id, call.Protocol)
+	return st, receipt.Address{}, err
 }
 
 // rest keeps a stream for the next call.
-func (d *Dispatch) rest(l *lane, c *call.Client) {
+func (d *Dispatch) rest(l *lane, c *stream) {
 	d.lanes.mu.Lock()
 	keep := !d.lanes.closed && len(l.idle) < mostIdle && d.lanes.resting[l.node()] < mostOfNode
 	if keep {

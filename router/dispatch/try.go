@@ -76,8 +76,16 @@ func (t *try) run(ctx context.Context) (*gateway.Answer, error) {
 		return nil, b.headless(ctx, !inTime && ctx.Err() == nil, err)
 	}
 	return &gateway.Answer{
-		Node: address.String(), Reason: t.pick.Reason, Status: status, Header: header, Body: b, Charged: b.total,
+		Node: address.String(), Reason: t.reason(b.client.via), Status: status, Header: header, Body: b, Charged: b.total,
 	}, nil
+}
+
+// reason tells why this node, and by which way.
+func (t *try) reason(via receipt.Address) string {
+	if via.IsZero() {
+		return t.pick.Reason
+	}
+	return t.pick.Reason + "; through router " + via.String()
 }
 
 // ask sends the call to the node. A stream that rested may have broken meanwhile: then a new one is tried.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/edgematrix/emc/pkg/feed"
 	"github.com/edgematrix/emc/router/apikey"
 )
 
@@ -23,8 +24,9 @@ type Parts struct {
 	Log      *slog.Logger
 	Registry prometheus.Registerer
 	Now      func() time.Time
-	Rand     io.Reader // for the ids of requests; safe for concurrent use
-	Sessions Sessions  // nil: customers leave no sessions' keys here
+	Rand     io.Reader  // for the ids of requests; safe for concurrent use
+	Sessions Sessions   // nil: customers leave no sessions' keys here
+	Feed     *feed.Feed // what everybody may follow; nil: nothing
 }
 
 // Gateway is the HTTP handler. It starts nothing by itself; Serve does.
@@ -42,6 +44,7 @@ type Gateway struct {
 	memory    *memory
 	guard     *guard
 	sessions  Sessions
+	feed      *feed.Feed
 }
 
 // New makes a gateway.
@@ -53,7 +56,7 @@ func New(cfg Config, p Parts) (*Gateway, error) {
 		return nil, fmt.Errorf("%w: a part is missing", ErrConfig)
 	}
 	g := &Gateway{
-		Config: cfg, backend: p.Backend, keys: p.Keys, sessions: p.Sessions, log: p.Log, now: p.Now, rand: p.Rand,
+		Config: cfg, backend: p.Backend, keys: p.Keys, sessions: p.Sessions, feed: p.Feed, log: p.Log, now: p.Now, rand: p.Rand,
 		catalogue: &catalogue{backend: p.Backend, now: p.Now}, slots: newSlots(cfg), memory: newMemory(cfg.MaxMemory, cfg.MaxMemoryPerSession),
 	}
 	var err, err2, err3 error
@@ -142,6 +145,9 @@ func (g *Gateway) route(v *visit, r *http.Request) error {
 	case strings.HasPrefix(path, "/call/"):
 		v.route = "/call/"
 		return g.anyCall(v, r)
+	case path == "/emc/v1/events":
+		v.route, v.quiet = path, true
+		return g.follow(v, r)
 	case path == "/emc/v1/usage":
 		v.route = path
 		return g.usage(v, r)

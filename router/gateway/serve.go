@@ -19,6 +19,9 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 		Handler: handlers, ReadHeaderTimeout: g.HeaderTime, IdleTimeout: g.IdleTime, MaxHeaderBytes: MaxHeader - serverSlop,
 		ErrorLog: log.New(io.Discard, "", 0), // it tells of what clients send; panics are told by the gateway
 	}
+	if g.feed != nil {
+		server.RegisterOnShutdown(g.feed.Close) // its readers never go by themselves
+	}
 	failed := make(chan error, 1)
 	each := newConns(listener, g.MaxConnsPerAddress, func() { g.metrics.refused.WithLabelValues("address_connections").Inc() })
 	go func() { failed <- server.Serve(netutil.LimitListener(each, g.MaxConns)) }()

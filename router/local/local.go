@@ -1,7 +1,7 @@
 // Package local is the gateway that a customer runs himself: the key of his session
 // never leaves his machine. A router co-signs his vouchers, and passes on to him what
-// nodes say of themselves; he calls the nodes directly, where the chain says that they
-// are reached.
+// nodes say of themselves; he calls the nodes where the chain says that they are
+// reached: directly, or through a circuit of a router's relay, which cannot read.
 package local
 
 import (
@@ -19,7 +19,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	ma "github.com/multiformats/go-multiaddr"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
@@ -36,6 +35,7 @@ import (
 	"github.com/edgematrix/emc/router/custody"
 	"github.com/edgematrix/emc/router/dispatch"
 	"github.com/edgematrix/emc/router/gateway"
+	"github.com/edgematrix/emc/router/paths"
 	"github.com/edgematrix/emc/router/registry"
 )
 
@@ -67,6 +67,7 @@ type Gateway struct {
 	opts   Options
 	router peer.AddrInfo
 	host   host.Host
+	paths  *paths.Paths
 	close  []func() error
 
 	heard chan struct{} // closed when a node was heard
@@ -145,6 +146,9 @@ func (g *Gateway) run(ctx context.Context) error {
 	g.close = append(g.close, cosigner.Close)
 	cfg := dispatch.Default()
 	cfg.Router, cfg.Cosigner, cfg.Sessions, cfg.Nodes, cfg.Host, cfg.Logger, cfg.Reach = router, cosigner, sessions, nodes, g.host, o.Logger, g.reach
+	g.paths = paths.New(paths.Config{Host: g.host, Router: nodes.Router, Introduction: transfer.Introduction{Session: o.Session.String()},
+		Protocol: call.Protocol, Timing: paths.DefaultTiming(), Logger: o.Logger})
+	cfg.Paths = g.paths
 	calls, err := dispatch.New(cfg)
 	if err != nil {
 		return err
@@ -177,6 +181,7 @@ func (g *Gateway) serve(ctx context.Context, nodes *registry.Registry, calls *di
 	after.Go(func() error { return nodes.Run(rest) })
 	after.Go(func() error { return topic.Run(rest) })
 	after.Go(func() error { return calls.Run(rest) })
+	after.Go(func() error { return g.paths.Run(rest) })
 	after.Go(func() error { g.dial(rest); return nil })
 	if g.opts.Ready != nil {
 		after.Go(func() error { g.ready(rest, "http://"+listener.Addr().String()+"/v1", key); return nil })
@@ -243,37 +248,19 @@ func (g *Gateway) findRouter(ctx context.Context, info session.Info) (receipt.Ad
 		if err != nil || len(v.Node.Endpoints) == 0 {
 			continue
 		}
-		g.router, err = place(v.Node.Pubkey, v.Node.Endpoints)
+		g.router, err = transfer.Place(v.Node.Pubkey, v.Node.Endpoints)
 		return address, err
 	}
 	return receipt.Address{}, fmt.Errorf("none of the session's %d router(s) says on the chain where it is reached: open a session that allots to one that does", len(info.Routers))
 }
 
-func place(pubkey []byte, endpoints []string) (peer.AddrInfo, error) {
-	key, err := transfer.PubKeyFromBytes(pubkey)
-	if err != nil {
-		return peer.AddrInfo{}, err
-	}
-	id, err := transfer.PeerID(key)
-	if err != nil {
-		return peer.AddrInfo{}, err
-	}
-	out := peer.AddrInfo{ID: id}
-	for _, e := range endpoints {
-		if a, err := ma.NewMultiaddr(e); err == nil {
-			out.Addrs = append(out.Addrs, a)
-		}
-	}
-	return out, nil
-}
-
-// reach dials a node where the chain says that it is.
+// reach dials a node where the chain says that it is: directly, or through a router that it has a place with.
 func (g *Gateway) reach(ctx context.Context, n registry.Node) error {
-	at, err := place(n.Key.Bytes(), n.Endpoints)
+	at, err := transfer.Place(n.Key.Bytes(), n.Endpoints)
 	if err != nil {
 		return err
 	}
-	return g.host.Connect(ctx, at)
+	return transfer.Reach(ctx, g.host, at, transfer.Introduction{Session: g.opts.Session.String()})
 }
 
 // dial keeps the connection to the router: gossip comes through it.

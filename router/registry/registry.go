@@ -9,8 +9,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/edgematrix/emc/pkg/chainclient"
 	"github.com/edgematrix/emc/pkg/receipt"
+	"github.com/edgematrix/emc/pkg/transfer"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
 
@@ -31,7 +34,7 @@ const (
 	answer  = 10 * time.Second
 )
 
-// Node is a registered computing node that is not jailed.
+// Node is a registered node that is not jailed: a computing one, or a router.
 type Node struct {
 	Key        receipt.PublicKey
 	Region     string
@@ -41,7 +44,8 @@ type Node struct {
 	Failed     uint64
 	Operator   string
 	Endpoints  []string // multiaddresses, without the peer id
-	Registered bool     // false: the chain knows no such node, or it is jailed or retiring
+	Registered bool     // false: the chain knows no such computing node, or it is jailed or retiring
+	Router     bool     // so of a router
 }
 
 // App is an app of the chain's registry.
@@ -91,6 +95,24 @@ func (r *Registry) Node(a receipt.Address) (Node, bool) {
 func (r *Registry) Admit(a receipt.Address) bool {
 	_, ok := r.Node(a)
 	return ok
+}
+
+// Router tells where a router is reached that is neither jailed nor retiring, as far as that was asked already.
+func (r *Registry) Router(a receipt.Address) (peer.AddrInfo, bool) {
+	e, ok := r.look(question{node: a})
+	if !ok || !e.node.Router {
+		return peer.AddrInfo{}, false
+	}
+	at, err := transfer.Place(e.node.Key.Bytes(), e.node.Endpoints)
+	return at, err == nil
+}
+
+// KnownRouter tells whether a router is registered, as Known does.
+func (r *Registry) KnownRouter(a receipt.Address) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.entries[question{node: a}]
+	return e != nil && !e.at.IsZero() && e.node.Router
 }
 
 // Known tells whether a node is registered, as far as that was asked already. Who may be anybody is not asked about.
@@ -203,5 +225,6 @@ func (r *Registry) node(ctx context.Context, a receipt.Address) (Node, error) {
 		Key: key, Region: n.Offer.Region, Isolation: n.Offer.Isolation, Power: n.Power, Operator: n.Operator, Endpoints: n.Endpoints,
 		Completed: n.Reputation.JobsCompleted, Failed: n.Reputation.JobsFailed,
 		Registered: n.Role == computetypes.ROLE_COMPUTING && !n.Jailed && !n.Retiring,
+		Router:     n.Role == computetypes.ROLE_ROUTER && !n.Jailed && !n.Retiring,
 	}, nil
 }

@@ -26,7 +26,7 @@ type Figure struct {
 func main() {
 	out := flag.String("out", "build/bench.json", "file to write")
 	bin := flag.String("bin", "build", "folder with emcd, emc-worker, emc-router and charlm.wasm")
-	only := flag.String("only", "", "run one group: chain, wasm, docker, live, tps, proof, poc, market, socket or router")
+	only := flag.String("only", "", "run one group: chain, wasm, docker, live, tps, proof, poc, market, socket, router or mesh")
 	flag.Parse()
 	if err := run(*out, *bin, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -49,6 +49,7 @@ func run(out, bin, only string) error {
 		{"market", func(string) ([]Figure, error) { return marketFigures() }},
 		{"socket", func(string) ([]Figure, error) { return socketFigures() }},
 		{"router", routerFigures},
+		{"mesh", func(string) ([]Figure, error) { return meshFigures() }},
 	}
 	var figures []Figure
 	for _, g := range groups {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,6 +46,8 @@ type Config struct {
 	Chain session.Chain
 	// Routers finds the routers to keep connections with, as often as it is asked.
 	Routers func(ctx context.Context) ([]Router, error)
+	// Links are the routers that relay to the node. It may be nil.
+	Links func() []mesh.Link
 	// Ledger is the file that all this binds the node by.
 	Ledger string
 	Terms  Terms
@@ -202,7 +205,11 @@ func (c *Calls) say(ctx context.Context) error {
 }
 
 func (c *Calls) status() mesh.Status {
-	return mesh.Status{Accepting: c.cfg.Accepting(), Proving: c.cfg.Proving(), Credit: c.cfg.Terms.Credit, Apps: c.cfg.Apps.Loads()}
+	s := mesh.Status{Accepting: c.cfg.Accepting(), Proving: c.cfg.Proving(), Credit: c.cfg.Terms.Credit, Apps: c.cfg.Apps.Loads()}
+	if c.cfg.Links != nil {
+		s.Routers = c.cfg.Links()
+	}
+	return s
 }
 
 func same(a, b mesh.Status) bool {
@@ -214,7 +221,8 @@ func same(a, b mesh.Status) bool {
 			return false
 		}
 	}
-	return true
+	// How far routers are changes always; which they are is news.
+	return slices.EqualFunc(a.Routers, b.Routers, func(a, b mesh.Link) bool { return a.Router == b.Router })
 }
 
 // Status is what the worker tells about its calls.

@@ -19,6 +19,7 @@ import (
 	"github.com/edgematrix/emc/pkg/amount"
 	_ "github.com/edgematrix/emc/pkg/bech32" // addresses below are read with EMC's prefix
 	"github.com/edgematrix/emc/pkg/proof"
+	"github.com/edgematrix/emc/worker/relays"
 	"github.com/edgematrix/emc/worker/runtime"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
@@ -59,6 +60,8 @@ type Network struct {
 	Listen []string `koanf:"listen"`
 	// Announce replaces the addresses that the node publishes.
 	Announce []string `koanf:"announce"`
+	// Relay is when routers bring customers to the node who cannot reach it directly: auto, always or never.
+	Relay string `koanf:"relay"`
 }
 
 // Storage bounds what jobs may keep on the disk. Sizes such as 32GiB.
@@ -115,7 +118,7 @@ func Default() Config {
 	return Config{
 		Chain:   Chain{RPC: "http://127.0.0.1:26657", GasPrices: "0.01uemc", GasAdjustment: 1.5},
 		Offer:   Offer{Price: "0.36emc", Slots: 1, Apps: []string{}, Runtimes: []string{"wasm"}},
-		Network: Network{Listen: []string{"/ip4/0.0.0.0/tcp/4600", "/ip4/0.0.0.0/udp/4600/quic-v1"}, Announce: []string{}},
+		Network: Network{Listen: []string{"/ip4/0.0.0.0/tcp/4600", "/ip4/0.0.0.0/udp/4600/quic-v1"}, Announce: []string{}, Relay: string(relays.Auto)},
 		Storage: Storage{
 			MaxBytes: "32GiB", MaxJobBytes: "8GiB", AppsBytes: "8GiB",
 			RetainOutputs: 7 * 24 * time.Hour, RetainAccepted: time.Hour, RetainLogs: 30 * 24 * time.Hour,
@@ -262,6 +265,9 @@ func (n Network) validate() []error {
 	}
 	if err := computetypes.ValidateEndpoints(n.Announce); err != nil {
 		errs = append(errs, fmt.Errorf("network.announce: %w", err))
+	}
+	if _, err := relays.Parse(n.Relay); err != nil {
+		errs = append(errs, fmt.Errorf("network.relay: %w", err))
 	}
 	return errs
 }

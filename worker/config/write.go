@@ -41,6 +41,9 @@ listen = {{list .Network.Listen}}
 # What the node publishes instead of the addresses found, for example behind a port forwarding:
 # announce = ["/ip4/203.0.113.7/tcp/4600"]
 announce = {{list .Network.Announce}}
+# relay: routers bring customers who cannot connect to this machine, and the chain says which. "auto": when it has no public IPv4 address and
+# announces nothing; "always", for example behind a firewall; "never": nor do they for calls that are faster that way.
+relay = {{text .Network.Relay}}
 
 [storage]
 # All jobs together, one job, and cached apps.

@@ -125,7 +125,7 @@ func (d *Daemon) answerCalls(ctx context.Context, text []byte) error {
 		return err
 	}
 	c, err := calls.Open(ctx, calls.Config{
-		ChainID: d.opts.Config.Chain.ID, Identity: d.opts.Identity, Host: d.host, Apps: apps{set, d}, Chain: chain, Routers: d.routers,
+		ChainID: d.opts.Config.Chain.ID, Identity: d.opts.Identity, Host: d.host, Apps: apps{set, d}, Chain: chain, Routers: d.routers, Links: d.links,
 		Ledger: d.opts.Home.Calls(), Terms: terms, Proving: d.proving, Accepting: func() bool { return !d.opts.Home.Draining() }, Logger: d.log,
 	})
 	if err != nil {

@@ -3,9 +3,11 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 
 	"github.com/edgematrix/emc/pkg/control"
+	"github.com/edgematrix/emc/pkg/feed"
 	"github.com/edgematrix/emc/worker/home"
 )
 
@@ -17,6 +19,7 @@ func (d *Daemon) serveControl(ctx context.Context) error {
 		status, err := d.Status()
 		control.Answer(w, status, err)
 	})
+	mux.Handle("GET /events", d.feed)
 	mux.HandleFunc("POST /wake", func(w http.ResponseWriter, r *http.Request) {
 		d.loop.Wake()
 		d.outbox.Wake()
@@ -58,6 +61,11 @@ func (c Control) Wake(ctx context.Context) error {
 func (c Control) AddApp(ctx context.Context, path string) (AddedApp, error) {
 	var a AddedApp
 	return a, c.call(ctx, http.MethodPost, "/apps", struct{ Path string }{path}, &a)
+}
+
+// Follow calls fn for what changes, until ctx ends or the daemon stops.
+func (c Control) Follow(ctx context.Context, fn func(feed.Event) error) error {
+	return control.Follow(ctx, c.Home.Socket(), "/events", func(r io.Reader) error { return feed.Read(r, fn) })
 }
 
 func (c Control) call(ctx context.Context, method, path string, in, out any) error {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/edgematrix/emc/pkg/chainclient"
+	"github.com/edgematrix/emc/pkg/feed"
 	"github.com/edgematrix/emc/pkg/identity"
 	"github.com/edgematrix/emc/pkg/probe"
 	"github.com/edgematrix/emc/pkg/transfer"
@@ -24,6 +25,7 @@ import (
 	"github.com/edgematrix/emc/worker/outbox"
 	"github.com/edgematrix/emc/worker/power"
 	"github.com/edgematrix/emc/worker/reconcile"
+	"github.com/edgematrix/emc/worker/relays"
 	"github.com/edgematrix/emc/worker/runtime"
 	"github.com/edgematrix/emc/worker/spool"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
@@ -62,8 +64,11 @@ type Daemon struct {
 	loop     *reconcile.Loop
 	power    *power.Loop // nil when the node does not prove
 	host     host.Host
+	relays   *relays.Relays // nil when it has no places with routers
+	needs    bool           // they stand on the chain: nobody reaches it directly
 	earnings *earnings
 	metrics  *metrics
+	feed     *feed.Feed
 	memory   int64
 	cpus     float64
 
@@ -73,7 +78,8 @@ type Daemon struct {
 	isReady bool
 	calls   *calls.Calls // nil while no calls are answered
 
-	// Of the one goroutine that looks for routers.
+	// finding is held by who looks for routers.
+	finding     sync.Mutex
 	strangers   []calls.Router
 	strangersAt time.Time
 }
@@ -132,7 +138,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	if d.store, err = jobstore.Open(storeConfig); err != nil {
 		return err
 	}
-	d.metrics = newMetrics(d)
+	d.metrics, d.feed = newMetrics(d), newFeed()
 	d.outbox = outbox.New(outbox.Config{
 		Chain: d.chain, Spool: d.queue, Signer: o.Identity.Signer(), Granter: d.granter,
 		GasAdjustment: o.Config.Chain.GasAdjustment, Logger: d.log, Sent: d.sent, Later: d.later,
@@ -153,6 +159,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("customers could not reach this worker: %w; change network.listen, or stop what uses the port", err)
 	}
+	d.openRelays()
 	return nil
 }
 
@@ -177,12 +184,16 @@ func (d *Daemon) serve(ctx context.Context) error {
 		return probe.Serve(ctx, d.host, probe.Config{ChainID: d.opts.Config.Chain.ID, Sign: d.opts.Identity.Signer().Sign, Logger: d.log})
 	})
 	g.Go(func() error { return d.serveCalls(ctx) })
+	if d.relays != nil {
+		g.Go(func() error { return d.relays.Run(ctx) })
+	}
 	g.Go(func() error { return d.follow(ctx) })
 	g.Go(func() error { return d.sweep(ctx) })
 	g.Go(func() error { return d.sweepRuntimes(ctx) })
+	g.Go(func() error { return d.tell(ctx) })
 	g.Go(func() error { return d.serveControl(ctx) })
 	if address := d.opts.Config.Metrics.Address; address != "" {
-		g.Go(func() error { return d.metrics.serve(ctx, address) })
+		g.Go(func() error { return d.metrics.serve(ctx, address, d.feed) })
 	}
 	return g.Wait()
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"cosmossdk.io/math"
 
 	"github.com/edgematrix/emc/pkg/chainclient"
+	"github.com/edgematrix/emc/pkg/feed"
 	"github.com/edgematrix/emc/pkg/homedir"
 	"github.com/edgematrix/emc/pkg/identity"
 	"github.com/edgematrix/emc/worker/config"
@@ -115,6 +117,45 @@ func TestDaemonWithoutAChain(t *testing.T) {
 	require.ErrorIs(t, err, homedir.ErrLocked)
 	require.NoError(t, stop())
 	require.NoError(t, start(t, h)(), "and again in the same home")
+}
+
+// Who follows a worker sees what changes, and does not keep it from stopping.
+func TestFollow(t *testing.T) {
+	h := home.Home(t.TempDir())
+	require.NoError(t, h.Make())
+	stop := start(t, h)
+	kinds := map[string]bool{}
+	sawDrain := make(chan struct{})
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Control{Home: h}.Follow(context.Background(), func(e feed.Event) error {
+			kinds[e.Kind] = true
+			var w tellWorker
+			if e.Kind != "worker" {
+				return nil
+			}
+			if err := json.Unmarshal(e.Data, &w); err != nil {
+				return err
+			}
+			if !w.Draining {
+				return h.SetDraining(true)
+			}
+			close(sawDrain)
+			return nil
+		})
+	}()
+	select {
+	case <-sawDrain:
+	case err := <-ended:
+		t.Fatal("the stream ended: ", err)
+	case <-time.After(20 * time.Second):
+		t.Fatal("the change did not come")
+	}
+	require.NoError(t, stop())
+	require.ErrorContains(t, <-ended, "it stopped")
+	for _, kind := range []string{"worker", "jobs", "power", "earned"} {
+		require.True(t, kinds[kind], kind)
+	}
 }
 
 func TestBrokenSpoolStopsTheStart(t *testing.T) {

@@ -110,13 +110,14 @@ func (m *metrics) sent(in chainclient.Included) {
 	m.gas.Add(float64(in.GasUsed))
 }
 
-// serve answers on an address of its own until ctx ends.
-func (m *metrics) serve(ctx context.Context, address string) error {
+// serve answers on an address of its own until ctx ends, with the events beside the figures: who may see one may see the other.
+func (m *metrics) serve(ctx context.Context, address string, events http.Handler) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return errors.Join(errors.New("metrics.address cannot be used; choose another, or leave it empty"), err)
 	}
 	mux := http.NewServeMux()
+	mux.Handle("GET /events", events)
 	mux.Handle("/metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	return control.ServeHTTP(ctx, listener, mux)
 }

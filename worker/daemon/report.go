@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/edgematrix/emc/pkg/transfer"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
 
@@ -99,12 +98,4 @@ func (d *Daemon) announceReady(s chainState) {
 	if !done && d.opts.Ready != nil {
 		d.opts.Ready()
 	}
-}
-
-// endpoints are what the node publishes.
-func (d *Daemon) endpoints() []string {
-	if len(d.opts.Config.Network.Announce) > 0 {
-		return d.opts.Config.Network.Announce
-	}
-	return transfer.Published(d.host, computetypes.MaxEndpoints)
 }

@@ -25,6 +25,8 @@ const (
 // router reserves cover for nodes that it hears, and the first one to do so would
 // otherwise keep the node from all others.
 func (d *Daemon) routers(ctx context.Context) ([]calls.Router, error) {
+	d.finding.Lock()
+	defer d.finding.Unlock()
 	var out []calls.Router
 	for _, s := range d.opts.Config.Calls.Routers {
 		r, err := calls.ParseRouter(s)

@@ -11,16 +11,20 @@ import (
 
 	"cosmossdk.io/math"
 
+	"github.com/edgematrix/emc/cmd/internal/owner"
 	"github.com/edgematrix/emc/pkg/amount"
 	"github.com/edgematrix/emc/router/daemon"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
 )
 
 func statusCmd() *cobra.Command {
-	var asJSON bool
+	var asJSON, follow bool
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show the nodes, the apps, and the router's money",
-		Args: cobra.NoArgs,
+		Long: `Show the nodes, the apps, and the router's money; with --follow, a line for everything that changes, until Ctrl-C: what
+GET /emc/v1/events of the gateway tells everybody.`,
+		Example: "  emc-router status\n  emc-router status --follow",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := load(cmd)
 			if err != nil {
@@ -28,6 +32,9 @@ func statusCmd() *cobra.Command {
 			}
 			if !r.home.Running() {
 				return fmt.Errorf("no router runs in %s; `emc-router start` runs it", r.home)
+			}
+			if follow {
+				return daemon.Follow(cmd.Context(), r.home, owner.PrintEvent(cmd.OutOrStdout(), asJSON))
 			}
 			status, err := daemon.AskStatus(cmd.Context(), r.home)
 			if err != nil {
@@ -42,6 +49,7 @@ func statusCmd() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "print what changes, as it changes")
 	return cmd
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/edgematrix/emc/cmd/internal/owner"
 	"github.com/edgematrix/emc/pkg/amount"
 	"github.com/edgematrix/emc/pkg/chainclient"
 	"github.com/edgematrix/emc/pkg/power"
@@ -25,15 +26,21 @@ type report struct {
 }
 
 func statusCmd() *cobra.Command {
-	var asJSON bool
+	var asJSON, follow bool
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show the node, its jobs, its messages and what it earned",
-		Example: "  emc-worker status\n  emc-worker status --json",
+		Example: "  emc-worker status\n  emc-worker status --json\n  emc-worker status --follow",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w, err := load(cmd)
 			if err != nil {
 				return err
+			}
+			if follow {
+				if !w.home.Running() {
+					return fmt.Errorf("no worker runs in %s; `emc-worker start` runs it", w.home)
+				}
+				return daemon.Control{Home: w.home}.Follow(cmd.Context(), owner.PrintEvent(cmd.OutOrStdout(), asJSON))
 			}
 			r, err := statusOf(cmd.Context(), w)
 			if err != nil {
@@ -49,6 +56,7 @@ func statusCmd() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "print what changes, as it changes, until Ctrl-C")
 	return cmd
 }
 

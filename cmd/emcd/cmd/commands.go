@@ -28,6 +28,7 @@ func addCommands(root *cobra.Command, chain *app.App, clientCtx client.Context) 
 		jobCommand(),
 		sessionCommand(),
 		socketCommand(),
+		eventsCmd(),
 		beaconKeyCmd(),
 		proberCmd(),
 		queryCmd(),

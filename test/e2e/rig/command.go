@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -67,4 +68,9 @@ func Command(ctx context.Context, dir string, env []string, name string, args ..
 	}
 	a.Code = exit.ExitCode()
 	return a, &Failure{line, a}
+}
+
+// wrapped is a command that another runs, such as `ip netns exec NAME`.
+func wrapped(wrap []string, name string, args []string) []string {
+	return append(append(slices.Clone(wrap), name), args...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,10 @@ type Network struct {
 	Home string
 	// Config is the path of its config.yml.
 	Config string
+	// Wrap is a command that runs its node and what is typed, and Client asks over REST: a
+	// network in a namespace is not reached from outside. nil is neither.
+	Wrap   []string
+	Client *http.Client
 
 	process *Process
 	mu      sync.Mutex // one transaction of a key at a time
@@ -36,9 +41,14 @@ type Network struct {
 // StartTimeout bounds the start of a network or a worker on a busy machine.
 const StartTimeout = 3 * time.Minute
 
+// NewNetwork names a network; nothing is started.
+func NewNetwork(bin Binaries, home, config string) *Network {
+	return &Network{Bin: bin, Home: home, Config: config, keys: map[string]*sync.Mutex{}}
+}
+
 // StartNetwork starts a network on free ports and waits until it is ready.
 func StartNetwork(ctx context.Context, bin Binaries, home, config string) (*Network, error) {
-	n := &Network{Bin: bin, Home: home, Config: config, keys: map[string]*sync.Mutex{}}
+	n := NewNetwork(bin, home, config)
 	return n, n.Start(ctx)
 }
 
@@ -62,8 +72,9 @@ func (n *Network) launch(ctx context.Context) error {
 	if n.Config != "" {
 		args = append(args, "--config", n.Config)
 	}
+	line := wrapped(n.Wrap, n.Bin.Emcd(), args)
 	var err error
-	if n.process, err = Launch(n.Home+".log", nil, "", n.Bin.Emcd(), args...); err != nil {
+	if n.process, err = Launch(n.Home+".log", nil, "", line[0], line[1:]...); err != nil {
 		return err
 	}
 	if _, err := n.process.WaitLine(ctx, "ready"); err != nil {
@@ -88,7 +99,8 @@ func (n *Network) Stop() error { return n.process.Interrupt(30 * time.Second) }
 
 // Emcd types a command with the network's home.
 func (n *Network) Emcd(ctx context.Context, args ...string) (Answer, error) {
-	return Command(ctx, "", nil, n.Bin.Emcd(), withHome(args, n.Home)...)
+	line := wrapped(n.Wrap, n.Bin.Emcd(), withHome(args, n.Home))
+	return Command(ctx, "", nil, line[0], line[1:]...)
 }
 
 // withHome puts --home before the arguments of the app itself.

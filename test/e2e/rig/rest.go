@@ -1,6 +1,7 @@
 package rig
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,7 +49,7 @@ func (n *Network) get(ctx context.Context, path string, height int64, into any) 
 	if height > 0 {
 		request.Header.Set("x-cosmos-block-height", strconv.FormatInt(height, 10))
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := cmp.Or(n.Client, http.DefaultClient).Do(request)
 	if err != nil {
 		return 0, errors.Join(ErrNoAnswer, err)
 	}

@@ -17,8 +17,10 @@ type Router struct {
 	Home string
 	// Address is the router's, Operator its owner's, URL the base of an OpenAI client; known after Up.
 	Address, Operator, URL string
-	// Env is added to the environment of all its programs.
-	Env []string
+	// Env is added to the environment of all its programs, Wrap a command that runs them.
+	Env, Wrap []string
+	// Gateway is the HOST:PORT of its gateway, a free port of this machine when empty.
+	Gateway string
 
 	process *Process
 }
@@ -28,13 +30,16 @@ func NewRouter(net *Network, home string) *Router { return &Router{Net: net, Hom
 
 // Up brings a router from nothing to ready, as its operator does, with a gateway on a free port.
 func (r *Router) Up(ctx context.Context, flags ...string) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	gateway := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		return err
+	gateway := r.Gateway
+	if gateway == "" {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		gateway = listener.Addr().String()
+		if err := listener.Close(); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, StartTimeout)
 	defer cancel()
@@ -46,15 +51,16 @@ func (r *Router) once(ctx context.Context, args []string) (err error) {
 	if err := os.MkdirAll(filepath.Dir(r.Home), 0o755); err != nil {
 		return err
 	}
-	if r.process, err = Launch(r.Home+".log", r.env(), "", r.Net.Bin.Router(), append(args, "--home", r.Home)...); err != nil {
+	line := wrapped(r.Wrap, r.Net.Bin.Router(), append(args, "--home", r.Home))
+	if r.process, err = Launch(r.Home+".log", r.env(), "", line[0], line[1:]...); err != nil {
 		return err
 	}
-	line, err := r.process.WaitLine(ctx, "ready")
+	ready, err := r.process.WaitLine(ctx, "ready")
 	if err != nil {
 		r.process.Kill()
 		return err
 	}
-	words := strings.Fields(line)
+	words := strings.Fields(ready)
 	r.URL = words[len(words)-1]
 	s, err := r.Status(ctx)
 	if err != nil {
@@ -118,7 +124,8 @@ func (r *Router) Status(ctx context.Context) (s RouterStatus, err error) {
 
 // Run types a command of the router.
 func (r *Router) Run(ctx context.Context, args ...string) (Answer, error) {
-	return Command(ctx, "", r.env(), r.Net.Bin.Router(), append(args, "--home", r.Home)...)
+	line := wrapped(r.Wrap, r.Net.Bin.Router(), append(args, "--home", r.Home))
+	return Command(ctx, "", r.env(), line[0], line[1:]...)
 }
 
 // Process is the daemon's process.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 )
@@ -23,7 +22,8 @@ type Worker struct {
 	// Proves: it takes part in windows. Otherwise nothing holds its jobs still, which
 	// tests of times and of every fee want.
 	Proves bool
-	// Binary is another emc-worker than the rig's, Wrap a command that runs it.
+	// Binary is another emc-worker than the rig's, Wrap a command that runs it, also for
+	// commands that are typed.
 	Binary string
 	Wrap   []string
 
@@ -52,7 +52,7 @@ func (w *Worker) once(ctx context.Context, args []string) error {
 		return err
 	}
 	var err error
-	line := append(append(slices.Clone(w.Wrap), cmp.Or(w.Binary, w.Net.Bin.Worker())), append(args, "--home", w.Home)...)
+	line := wrapped(w.Wrap, cmp.Or(w.Binary, w.Net.Bin.Worker()), append(args, "--home", w.Home))
 	if w.process, err = Launch(w.Home+".log", w.env(), "", line[0], line[1:]...); err != nil {
 		return err
 	}
@@ -100,7 +100,8 @@ func (w *Worker) Identify(ctx context.Context) error {
 
 // Run types a command of the worker.
 func (w *Worker) Run(ctx context.Context, args ...string) (Answer, error) {
-	return Command(ctx, "", w.env(), w.Net.Bin.Worker(), withHome(args, w.Home)...)
+	line := wrapped(w.Wrap, w.Net.Bin.Worker(), withHome(args, w.Home))
+	return Command(ctx, "", w.env(), line[0], line[1:]...)
 }
 
 // Process is the daemon's process.

@@ -1,0 +1,146 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/edgematrix/emc/test/e2e/rig"
+	"github.com/edgematrix/emc/testutil/netlab"
+)
+
+const (
+	model     = "counter"
+	unitPrice = 10        // uemc a token
+	deposit   = 5_000_000 // uemc
+	// patience bounds what takes some blocks on a busy machine.
+	patience = 2 * time.Minute
+)
+
+// config is a network that listens at an address of the lab, whose sessions are settled
+// soon after they are closed.
+const config = `version: 1
+accounts:
+  - {name: validator, coins: ["1000000emc"]}
+  - {name: faucet, coins: ["100000000emc"]}
+  - {name: alice, coins: ["1000emc"]}
+  - {name: bob, coins: ["1000emc"]}
+faucet:
+  name: faucet
+  coins: ["100emc"]
+  coins_max: ["1000emc"]
+  host: "%[1]s:4500"
+  rates: {address: 600, ip: 6000, global: 6000}
+validators:
+  - name: validator
+    bonded: "500000emc"
+    app:
+      api: {enable: true, address: "tcp://%[1]s:1317"}
+      grpc: {enable: true, address: "%[1]s:9090"}
+      minimum-gas-prices: "0.01uemc"
+    config:
+      rpc: {laddr: "tcp://%[1]s:26657"}
+      consensus: {timeout_commit: "500ms"}
+genesis:
+  chain_id: emc-mesh-1
+  app_state:
+    market:
+      params:
+        closing_seconds: "10"
+        last_seconds: "2"
+`
+
+// site is a lab with a chain and a router, each on a host of its own, and one for customers.
+type site struct {
+	*testing.T
+	ctx context.Context
+	dir string
+	lab *netlab.Lab
+
+	chain, gateway, customer *netlab.Host
+
+	net    *rig.Network
+	router *rig.Router
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a live network is left out under -short")
+	}
+	s := &site{T: t, ctx: t.Context(), dir: t.TempDir(), lab: netlab.Start(t)}
+	root, err := rig.Root()
+	require.NoError(t, err)
+	bin := rig.Binaries(filepath.Join(root, "build", "test"))
+	if given := os.Getenv("EMC_E2E_BIN"); given != "" {
+		bin = rig.Binaries(given)
+	} else {
+		require.NoError(t, rig.Build(t.Context(), root, bin))
+	}
+	s.chain, s.gateway, s.customer = s.host("chain"), s.host("router"), s.host("customer")
+
+	file := filepath.Join(s.dir, "config.yml")
+	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, config, s.chain.Address), 0o600))
+	s.net = rig.NewNetwork(bin, filepath.Join(s.dir, "net"), file)
+	s.net.Wrap, s.net.Client = s.chain.Wrap(), from(s.customer)
+	require.NoError(t, s.net.Start(s.ctx))
+	t.Cleanup(s.net.Kill)
+
+	s.router = rig.NewRouter(s.net, filepath.Join(s.dir, "router"))
+	s.router.Wrap, s.router.Gateway = s.gateway.Wrap(), s.gateway.Address.String()+":8080"
+	t.Cleanup(func() { s.ended("the router", s.router.Process(), s.router.Kill) })
+	require.NoError(t, s.router.Up(s.ctx, "--listen", "/ip4/0.0.0.0/tcp/4700,/ip4/0.0.0.0/udp/4700/quic-v1"))
+
+	digest, err := rig.Digest(bin.Charlm())
+	require.NoError(t, err)
+	_, err = s.net.Tx(s.ctx, "alice", "compute", "register-app", model, "wasm", digest, "--interface", "openai", "--unit", "token")
+	require.NoError(t, err)
+	return s
+}
+
+func (s *site) host(name string) *netlab.Host {
+	s.Helper()
+	h, err := s.lab.Host(name)
+	require.NoError(s, err)
+	return h
+}
+
+// ended kills a daemon, and shows what it said when the test has failed.
+func (s *site) ended(name string, p *rig.Process, kill func()) {
+	kill()
+	if s.Failed() && p != nil {
+		s.Logf("%s said:\n%s", name, rig.Tail(p.Output(), 30))
+	}
+}
+
+// from is a client of HTTP at a host.
+func from(h *netlab.Host) *http.Client {
+	return &http.Client{Transport: &http.Transport{DialContext: h.DialContext, DisableKeepAlives: true}}
+}
+
+// worker brings up a node at a host that answers with an app there.
+func (s *site) worker(h *netlab.Host, a *app) *rig.Worker {
+	s.Helper()
+	w := rig.NewWorker(s.net, filepath.Join(s.dir, h.Name))
+	w.Wrap, w.Env = h.Wrap(), []string{"EMC_WORKER_CALLS_REDEEM_AGE=2s"}
+	s.Cleanup(func() { s.ended(h.Name, w.Process(), w.Kill) })
+	require.NoError(s, w.Up(s.ctx, "--listen", "/ip4/0.0.0.0/tcp/4600,/ip4/0.0.0.0/udp/4600/quic-v1"))
+	_, err := w.Run(s.ctx, "service", "add", model, "--price", fmt.Sprintf("%duemc", unitPrice), "--url", a.URL)
+	require.NoError(s, err)
+	return w
+}
+
+// ready waits until so many nodes take calls, with cover.
+func (s *site) ready(nodes int) {
+	s.Helper()
+	require.NoError(s, rig.Eventually(s.ctx, patience, "the nodes are ready", func() (bool, error) {
+		status, err := s.router.Status(s.ctx)
+		return status.Ready(model) == nodes && status.Exposure.Covered == fmt.Sprintf("%duemc", nodes*10_000_000), err
+	}))
+}
