@@ -1,6 +1,7 @@
 package prober
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -110,7 +111,7 @@ func (p *Prober) begin(ctx context.Context, height int64) error {
 	case err != nil:
 		return fmt.Errorf("what is to be probed is not known: %w", err)
 	case d.Prober != p.cfg.Prober:
-		return fmt.Errorf("%s is not the prober of %s, that is %q: `emcd prober set %s --from VALIDATOR` makes it so", p.cfg.Prober, p.cfg.Validator, d.Prober, p.cfg.Prober)
+		return fmt.Errorf("%s is not the prober of %s, that is %s: `emcd prober set %s --from VALIDATOR` makes it so", p.cfg.Prober, p.cfg.Validator, cmp.Or(d.Prober, "nobody"), p.cfg.Prober)
 	case d.Phase == poctypes.PROBE_PHASE_CLOSED:
 		p.next = d.ClosesAt // nothing could be concluded in this one
 		return nil

@@ -250,6 +250,6 @@ func (o *proberOrder) run(ctx context.Context, cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	logger.Info("prober started", "validator", o.validator, "prober", chainclient.Address(signer), "chain", clientCtx.ChainID, "rpc", clientCtx.NodeURI)
+	logger.Info("prober started", "validator", o.validator, "prober", chainclient.Address(signer).String(), "chain", clientCtx.ChainID, "rpc", clientCtx.NodeURI)
 	return p.Run(ctx)
 }
