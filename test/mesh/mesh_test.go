@@ -1,0 +1,11 @@
+package mesh
+
+import "testing"
+
+// What the network promises to machines behind NAT, one after the other on one site.
+func TestMesh(t *testing.T) {
+	s := newSite(t)
+	t.Run("calls", func(t *testing.T) { callsAtHome(s.in(t)) })
+	t.Run("job", func(t *testing.T) { jobAtHome(s.in(t)) })
+	t.Run("ways", func(t *testing.T) { fasterWay(s.in(t)) })
+}
