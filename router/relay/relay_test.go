@@ -151,7 +151,7 @@ func (s *scene) node() party {
 // reach goes from one to a node through the router.
 func (s *scene) reach(from, to party, i transfer.Introduction) error {
 	s.Helper()
-	a, err := ma.NewMultiaddr(transfer.CircuitEndpoint(s.at()))
+	a, err := ma.NewMultiaddr(transfer.CircuitEndpoints(s.at())[0])
 	require.NoError(s, err)
 	return transfer.Reach(s.Context(), from.host, peer.AddrInfo{ID: to.host.ID(), Addrs: []ma.Multiaddr{a}}, i)
 }
@@ -159,7 +159,7 @@ func (s *scene) reach(from, to party, i transfer.Introduction) error {
 // bare goes without an introduction.
 func (s *scene) bare(from, to party) error {
 	s.Helper()
-	a, err := ma.NewMultiaddr(transfer.CircuitEndpoint(s.at()))
+	a, err := ma.NewMultiaddr(transfer.CircuitEndpoints(s.at())[0])
 	require.NoError(s, err)
 	return from.host.Connect(transfer.AllowCircuit(s.Context()), peer.AddrInfo{ID: to.host.ID(), Addrs: []ma.Multiaddr{a}})
 }
@@ -195,7 +195,7 @@ func TestJobOfAWorkerBehindANAT(t *testing.T) {
 	customer := s.customer(jobID, worker)
 	go func() { _ = transfer.Serve(t.Context(), worker.host, one{owner: customer.pub()}) }()
 	c, err := transfer.Dial(t.Context(), customer.host, transfer.Target{Node: worker.pub(), JobID: jobID, Endpoints: []string{
-		"/ip4/127.0.0.1/tcp/1", transfer.CircuitEndpoint(s.at())}})
+		"/ip4/127.0.0.1/tcp/1", transfer.CircuitEndpoints(s.at())[0]}})
 	require.NoError(t, err)
 	data, _, err := c.Result(t.Context())
 	require.NoError(t, err)
