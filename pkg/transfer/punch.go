@@ -34,14 +34,16 @@ func WithPunching() HostOption { return func(o *hostOptions) { o.punch = true } 
 // puncher is a host that punches holes until it is closed.
 type puncher struct {
 	host.Host
-	service *holepunch.Service
+	ids     identify.IDService
+	seen    *seen
+	service *holepunch.Service // nil until somebody has seen the host; of the reading goroutine until that ends
 	events  event.Subscription
 	notify  *network.NotifyBundle
 	reading sync.WaitGroup
 }
 
 func newPuncher(h host.Host) (*puncher, error) {
-	ids, ok := h.(interface{ IDService() identify.IDService })
+	own, ok := h.(interface{ IDService() identify.IDService })
 	if !ok {
 		return nil, errors.New("the host identifies nobody")
 	}
@@ -49,27 +51,36 @@ func newPuncher(h host.Host) (*puncher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("what relays see: %w", err)
 	}
-	s := &seen{by: map[peer.ID]ma.Multiaddr{}}
-	p := &puncher{Host: h, events: events, notify: &network.NotifyBundle{DisconnectedF: func(_ network.Network, c network.Conn) { s.left(c) }}}
+	p := &puncher{Host: h, ids: own.IDService(), events: events, seen: &seen{by: map[peer.ID]ma.Multiaddr{}}}
+	p.notify = &network.NotifyBundle{DisconnectedF: func(_ network.Network, c network.Conn) { p.seen.left(c) }}
 	h.Network().Notify(p.notify)
-	if p.service, err = holepunch.NewService(h, ids.IDService(), s.addresses, holepunch.WithAddrFilter(s), holepunch.DirectDialTimeout(punchWait)); err != nil {
-		return nil, errors.Join(err, events.Close())
-	}
-	p.reading.Go(func() {
-		for e := range events.Out() {
-			if e, ok := e.(event.EvtPeerIdentificationCompleted); ok {
-				s.note(e)
-			}
-		}
-	})
+	p.reading.Go(p.read)
 	return p, nil
+}
+
+// read begins to punch with the first address that is seen. The service itself would look for one after seconds, and the peer,
+// who begins as soon as there is a circuit, would not find it.
+func (p *puncher) read() {
+	for e := range p.events.Out() {
+		e, ok := e.(event.EvtPeerIdentificationCompleted)
+		if !ok || !p.seen.note(e) || p.service != nil {
+			continue
+		}
+		service, err := holepunch.NewService(p.Host, p.ids, p.seen.addresses, holepunch.WithAddrFilter(p.seen), holepunch.DirectDialTimeout(punchWait))
+		if err == nil { // else the circuits go on
+			p.service = service
+		}
+	}
 }
 
 // Close implements host.Host.
 func (p *puncher) Close() error {
 	p.Network().StopNotify(p.notify)
-	err := errors.Join(p.service.Close(), p.events.Close())
+	err := p.events.Close()
 	p.reading.Wait()
+	if p.service != nil {
+		err = errors.Join(err, p.service.Close())
+	}
 	return errors.Join(err, p.Host.Close())
 }
 
@@ -79,13 +90,15 @@ type seen struct {
 	by map[peer.ID]ma.Multiaddr
 }
 
-func (s *seen) note(e event.EvtPeerIdentificationCompleted) {
+// note tells whether it has taken an address.
+func (s *seen) note(e event.EvtPeerIdentificationCompleted) bool {
 	if e.Conn.Stat().Direction != network.DirOutbound || e.Conn.Stat().Limited || !knockable(e.Conn.RemoteMultiaddr()) || !knockable(e.ObservedAddr) {
-		return
+		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.by[e.Peer] = e.ObservedAddr
+	return true
 }
 
 func (s *seen) left(c network.Conn) {
