@@ -22,8 +22,9 @@ import (
 	manet "github.com/multiformats/go-multiaddr/net"
 )
 
-// directFirst is how long the direct addresses of a peer are tried alone. Those of a worker behind a NAT often answer nothing.
-const directFirst = 2 * time.Second
+// directFirst is how long the direct addresses of a peer are tried alone, nearFirst where all of them are private: of the same
+// house, or, as a rule, of a worker behind a NAT, and answer nothing.
+const directFirst, nearFirst = 2 * time.Second, 500 * time.Millisecond
 
 // ofRelay is how long one relay is tried before the next one.
 const ofRelay = 5 * time.Second
@@ -117,7 +118,7 @@ func Reach(ctx context.Context, h host.Host, to peer.AddrInfo, i Introduction) e
 		within := ctx
 		if len(through) > 0 {
 			var cancel context.CancelFunc
-			within, cancel = context.WithTimeout(ctx, directFirst)
+			within, cancel = context.WithTimeout(ctx, first(direct))
 			defer cancel()
 		}
 		offer(h, peer.AddrInfo{ID: to.ID, Addrs: direct})
@@ -156,6 +157,13 @@ func waysTo(to peer.AddrInfo) (direct []ma.Multiaddr, through []peer.AddrInfo) {
 		}
 	}
 	return direct, through
+}
+
+func first(direct []ma.Multiaddr) time.Duration {
+	if slices.ContainsFunc(direct, func(a ma.Multiaddr) bool { return !manet.IsPrivateAddr(a) && !manet.IsIPLoopback(a) }) {
+		return directFirst
+	}
+	return nearFirst
 }
 
 // Reached tells whether there is a connection to a peer, direct or through a relay.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -17,14 +18,25 @@ import (
 	"github.com/edgematrix/emc/testutil/netlab"
 )
 
-// A GPU at home, behind the worse kind of NAT and with no open port, serves paid calls:
-// workers dial routers. Its line is cut in the middle of an answer: the customer is told,
-// and the worker is there again when the line is. What the app said meanwhile is paid,
-// though it did not arrive, as far as the node's credit goes.
-func callsAtHome(s *site) {
-	t, home := s.T, s.home
-	s.unreachable(s.worker.Address, home)
+// envLong set to 1 adds what takes long.
+const envLong = "EMC_MESH_LONG"
 
+// A GPU at home, behind the worse kind of NAT and with no open port, serves paid calls:
+// workers dial routers.
+func callsAtHome(s *site) {
+	s.unreachable(s.worker.Address, s.home)
+	s.open().whole(40)
+}
+
+// The worker's line is cut in the middle of an answer: the customer is told, when the router has noticed by itself, and the
+// worker is there again when the line is. What the app said meanwhile is paid, though it did not arrive, as far as the node's
+// credit goes.
+func lineCut(s *site) {
+	t, home := s.T, s.home
+	if os.Getenv(envLong) != "1" {
+		t.Skip(envLong + " is not 1: half a minute until a router notices is for soak runs")
+	}
+	said := s.counter.tokens.Load()
 	a := s.open()
 	const tokens = 40
 	a.whole(tokens)
@@ -49,7 +61,7 @@ func callsAtHome(s *site) {
 	t.Log("the books")
 	paid := a.settle(2 * tokens * unitPrice)
 	require.GreaterOrEqual(t, paid, int64(2*tokens*unitPrice), "what came whole is paid")
-	require.LessOrEqual(t, paid, (s.counter.tokens.Load()+3)*unitPrice, "nothing is paid that the app did not say, but the unit that is begun of each call")
+	require.LessOrEqual(t, paid, (s.counter.tokens.Load()-said+3)*unitPrice, "nothing is paid that the app did not say, but the unit that is begun of each call")
 }
 
 // unreachable shows that nobody could dial the worker: neither where it says that it is but for routers, nor at its home's

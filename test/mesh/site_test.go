@@ -58,19 +58,20 @@ genesis:
         last_seconds: "2"
 `
 
-// site is a lab with a chain and two routers, each on a host of its own, one host for customers, and a worker at home behind the
-// worse kind of NAT, on a line as homes have it.
+// site is a lab with a chain and two routers, each on a host of its own, one host for customers, and two workers at home: the
+// first one, which answers calls, behind the worse kind of NAT, on a line as homes have it, the second one behind a NAT as
+// most homes have it.
 type site struct {
 	*testing.T
 	ctx context.Context
 	dir string
 	lab *netlab.Lab
 
-	chain, gateway, far, customer, home *netlab.Host
+	chain, gateway, far, customer, home, cone *netlab.Host
 
 	net             *rig.Network
 	router, another *rig.Router // calls are made at the first one
-	worker          *rig.Worker
+	worker, second  *rig.Worker
 	counter         *app
 	guest           string // the file of an app for jobs
 }
@@ -82,7 +83,7 @@ func newSite(t *testing.T) *site {
 	}
 	s := &site{T: t, ctx: t.Context(), dir: t.TempDir(), lab: netlab.Start(t)}
 	s.chain, s.gateway, s.far, s.customer = s.host("chain"), s.host("router"), s.host("far-router"), s.host("customer")
-	s.home = s.nat("worker", netlab.EndpointDependent)
+	s.home, s.cone = s.nat("worker", netlab.EndpointDependent), s.nat("second", netlab.EndpointIndependent)
 	require.NoError(t, s.home.Link().Delay(15*time.Millisecond, 0))
 	require.NoError(t, s.home.Link().Rate(50_000_000))
 
@@ -111,7 +112,16 @@ func newSite(t *testing.T) *site {
 	_, err = customer.RegisterApp(s.ctx, batch, s.guest)
 	require.NoError(t, err)
 	s.counter = newApp(t, s.home)
-	s.worker = s.newWorker(s.home, s.counter)
+	s.worker, s.second = s.newWorker(s.home), s.newWorker(s.cone)
+	var workers errgroup.Group
+	for _, w := range []*rig.Worker{s.worker, s.second} {
+		workers.Go(func() error {
+			return w.Up(s.ctx, "--listen", "/ip4/0.0.0.0/tcp/4600,/ip4/0.0.0.0/udp/4600/quic-v1")
+		})
+	}
+	require.NoError(t, workers.Wait())
+	_, err = s.worker.Run(s.ctx, "service", "add", model, "--price", fmt.Sprintf("%duemc", unitPrice), "--url", s.counter.URL)
+	require.NoError(t, err)
 	s.ready(1)
 	return s
 }
@@ -174,15 +184,10 @@ func from(h *netlab.Host) *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: h.DialContext, DisableKeepAlives: true}}
 }
 
-// newWorker brings up a node at a host that answers with an app there.
-func (s *site) newWorker(h *netlab.Host, a *app) *rig.Worker {
-	s.Helper()
+func (s *site) newWorker(h *netlab.Host) *rig.Worker {
 	w := rig.NewWorker(s.net, filepath.Join(s.dir, h.Name))
 	w.Wrap, w.Env = h.Wrap(), []string{"EMC_WORKER_CALLS_REDEEM_AGE=2s"}
 	s.Cleanup(func() { s.ended(h.Name, w.Process(), w.Kill) })
-	require.NoError(s, w.Up(s.ctx, "--listen", "/ip4/0.0.0.0/tcp/4600,/ip4/0.0.0.0/udp/4600/quic-v1"))
-	_, err := w.Run(s.ctx, "service", "add", model, "--price", fmt.Sprintf("%duemc", unitPrice), "--url", a.URL)
-	require.NoError(s, err)
 	return w
 }
 
