@@ -105,7 +105,7 @@ func TestTransfersMoveToADirectConnection(t *testing.T) {
 			}
 		}
 		return false
-	}, 10*time.Second, time.Millisecond, "the log is read by the direct connection")
+	}, time.Minute, time.Millisecond, "the log is read by the direct connection")
 	require.NoError(t, b.relay.Close())
 	b.backend.setLog("one\ntwo\n", true)
 	rest, err := io.ReadAll(io.LimitReader(read, 4))
