@@ -26,7 +26,7 @@ const (
 )
 
 // config is a network that listens at an address of the lab, whose sessions are settled
-// soon after they are closed.
+// soon after they are closed, and whose epochs of probes are short and one validator's affair.
 const config = `version: 1
 accounts:
   - {name: validator, coins: ["1000000emc"]}
@@ -56,6 +56,10 @@ genesis:
       params:
         closing_seconds: "10"
         last_seconds: "2"
+    poc:
+      params:
+        probe_epoch_blocks: "20"
+        probe_min_reporters: "1"
 `
 
 // site is a lab with a chain and two routers, each on a host of its own, one host for customers, and two workers at home: the
