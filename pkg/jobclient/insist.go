@@ -34,7 +34,7 @@ func (c *Client) insist(ctx context.Context, rec *Record, a attempt) error {
 	if err != nil {
 		return err
 	}
-	h, err := transfer.NewHost(ctx, key, nil)
+	h, err := transfer.NewHost(ctx, key, nil, transfer.WithPunching())
 	if err != nil {
 		return err
 	}

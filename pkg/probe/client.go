@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/peerstore"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
@@ -36,12 +34,13 @@ type Client struct {
 	// on one machine, or in one house. Otherwise a node could send validators to the
 	// machines behind their own firewalls.
 	Private bool
-	// More names further addresses to try: those of a node behind a NAT, by way of a
-	// router that it is connected to (…/p2p/ROUTER/p2p-circuit). Nil knows none.
-	More func(Target) []string
+	// Through is another host, for nodes that nobody reaches but through a router, which is told the Introduction. It is not
+	// Host, because who probes a router closes his connection with it. Nil reaches none of them.
+	Through      host.Host
+	Introduction transfer.Introduction
 }
 
-// Probe asks a node once. Nil means that it answered, and as itself.
+// Probe asks a node once. Nil means that it answered, and as itself: directly, or else through a router that it names.
 func (c *Client) Probe(ctx context.Context, t Target) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
@@ -49,32 +48,52 @@ func (c *Client) Probe(ctx context.Context, t Target) error {
 	if err != nil {
 		return err
 	}
-	addrs, err := c.addresses(node, t)
+	direct, through, err := c.addresses(node, t)
 	if err != nil {
 		return err
 	}
+	var problems []error
+	if len(direct) > 0 {
+		within := ctx
+		if len(through) > 0 {
+			var cancel context.CancelFunc
+			within, cancel = context.WithTimeout(ctx, c.Timeout/2)
+			defer cancel()
+		}
+		err := c.at(within, c.Host, peer.AddrInfo{ID: node, Addrs: direct}, t.Node)
+		if err == nil {
+			return nil
+		}
+		problems = append(problems, err)
+	}
+	if len(through) > 0 {
+		err := c.at(ctx, c.Through, peer.AddrInfo{ID: node, Addrs: through}, t.Node)
+		if err == nil {
+			return nil
+		}
+		problems = append(problems, fmt.Errorf("through its routers: %w", err))
+	}
+	return errors.Join(problems...)
+}
+
+// at asks a node at some of its addresses.
+func (c *Client) at(ctx context.Context, h host.Host, node peer.AddrInfo, key transfer.PubKey) error {
 	// A connection from before would tell where the node was, and not where it is.
-	if err := c.Host.Network().ClosePeer(node); err != nil {
+	if err := h.Network().ClosePeer(node.ID); err != nil {
 		return err
 	}
-	defer c.Host.Network().ClosePeer(node) //nolint:errcheck // it is of no more use either way
-	c.Host.Peerstore().ClearAddrs(node)
-	c.Host.Peerstore().AddAddrs(node, addrs, peerstore.TempAddrTTL)
-	defer c.Host.Peerstore().ClearAddrs(node)
-	dial := ctx
-	if !relayed(addrs) {
-		dial = network.WithForceDirectDial(ctx, "emc") // which skips libp2p's back-off, too
-	}
-	if err := c.Host.Connect(dial, peer.AddrInfo{ID: node}); err != nil {
+	defer h.Network().ClosePeer(node.ID) //nolint:errcheck // it is of no more use either way
+	defer h.Peerstore().ClearAddrs(node.ID)
+	if err := transfer.Reach(ctx, h, node, c.Introduction); err != nil {
 		return fmt.Errorf("no connection: %w", err)
 	}
-	st, err := c.Host.NewStream(ctx, node, Protocol)
+	st, err := h.NewStream(transfer.AllowCircuit(ctx), node.ID, Protocol)
 	if err != nil {
 		return fmt.Errorf("no probes are answered there: %w", err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = st.Reset() })
 	defer stop()
-	if err := c.ask(st, t.Node); err != nil {
+	if err := c.ask(h, st, key); err != nil {
 		_ = st.Reset()
 		return errors.Join(err, ctx.Err())
 	}
@@ -82,8 +101,8 @@ func (c *Client) Probe(ctx context.Context, t Target) error {
 	return nil
 }
 
-func (c *Client) ask(st network.Stream, node transfer.PubKey) error {
-	own, err := transfer.PubKey33(c.Host.ID())
+func (c *Client) ask(h host.Host, st network.Stream, node transfer.PubKey) error {
+	own, err := transfer.PubKey33(h.ID())
 	if err != nil {
 		return err
 	}
@@ -105,39 +124,23 @@ func (c *Client) ask(st network.Stream, node transfer.PubKey) error {
 	return Verify(c.ChainID, challenge, own, node, answer)
 }
 
-// relayed reports whether any address leads through a relay.
-func relayed(addrs []ma.Multiaddr) bool {
-	return slices.ContainsFunc(addrs, func(a ma.Multiaddr) bool {
-		_, err := a.ValueForProtocol(ma.P_CIRCUIT)
-		return err == nil
-	})
-}
-
-// addresses are those of the node's endpoints that may be dialed.
-func (c *Client) addresses(node peer.ID, t Target) ([]ma.Multiaddr, error) {
-	list := t.Endpoints
-	if c.More != nil {
-		list = append(append([]string(nil), list...), c.More(t)...)
-	}
-	var out []ma.Multiaddr
-	for _, s := range list {
+// addresses are those of the node's endpoints that may be dialed: its own, and those through routers.
+func (c *Client) addresses(node peer.ID, t Target) (direct, through []ma.Multiaddr, err error) {
+	for _, s := range t.Endpoints {
 		addr, err := ma.NewMultiaddr(s)
-		if err != nil {
+		if err != nil || !c.Private && !manet.IsPublicAddr(addr) {
 			continue
 		}
-		if !relayed([]ma.Multiaddr{addr}) {
-			if transport, other := peer.SplitAddr(addr); other == "" || other == node {
-				addr = transport
-			} else {
-				continue // of somebody else
+		if _, ok := transfer.RelayOf(addr); ok {
+			if c.Through != nil {
+				through = append(through, addr)
 			}
-		}
-		if addr != nil && (c.Private || manet.IsPublicAddr(addr)) {
-			out = append(out, addr)
+		} else if transport, other := peer.SplitAddr(addr); transport != nil && (other == "" || other == node) { // else of somebody else
+			direct = append(direct, transport)
 		}
 	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("none of its %d endpoints can be dialed from here", len(list))
+	if len(direct)+len(through) == 0 {
+		return nil, nil, fmt.Errorf("none of its %d endpoints can be dialed from here", len(t.Endpoints))
 	}
-	return out, nil
+	return direct, through, nil
 }

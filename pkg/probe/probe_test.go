@@ -238,9 +238,10 @@ func TestWhereIsDialed(t *testing.T) {
 	c := asker(t, time.Second)
 	id := n.ID()
 	list := func(endpoints ...string) int {
-		out, err := c.addresses(id, Target{Endpoints: endpoints})
-		require.Equal(t, len(out) == 0, err != nil)
-		return len(out)
+		direct, through, err := c.addresses(id, Target{Endpoints: endpoints})
+		n := len(direct) + len(through)
+		require.Equal(t, n == 0, err != nil)
+		return n
 	}
 	c.Private = false
 	for _, private := range []string{"/ip4/127.0.0.1/tcp/1", "/ip4/10.0.0.1/tcp/22", "/ip4/192.168.1.1/tcp/80", "/ip4/169.254.169.254/tcp/80", "/ip6/::1/tcp/1", "/ip6/fd00::1/tcp/1", "/ip4/0.0.0.0/tcp/1"} {
@@ -252,10 +253,12 @@ func TestWhereIsDialed(t *testing.T) {
 	require.Zero(t, list("no address", ""))
 	c.Private = true
 	require.Equal(t, 1, list("/ip4/10.0.0.1/tcp/22"))
-	c.More = func(Target) []string {
-		return []string{"/ip4/8.8.8.8/tcp/4600/p2p/" + other.ID().String() + "/p2p-circuit"}
-	}
-	require.Equal(t, 1, list(), "by way of a router that knows it")
+	through := "/p2p/" + other.ID().String() + "/p2p-circuit"
+	require.Zero(t, list("/ip4/8.8.8.8/tcp/4600"+through), "by way of a router, to which it has nothing to say")
+	c.Through = n.Host
+	require.Equal(t, 1, list("/ip4/8.8.8.8/tcp/4600"+through))
+	c.Private = false
+	require.Zero(t, list("/ip4/192.168.1.1/tcp/4600"+through, through))
 }
 
 // The bytes that are signed are the protocol.

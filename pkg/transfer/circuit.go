@@ -22,8 +22,9 @@ import (
 	manet "github.com/multiformats/go-multiaddr/net"
 )
 
-// directFirst is how long the direct addresses of a peer are tried alone. Those of a worker behind a NAT often answer nothing.
-const directFirst = 2 * time.Second
+// directFirst is how long the direct addresses of a peer are tried alone, nearFirst where all of them are private: of the same
+// house, or, as a rule, of a worker behind a NAT, and answer nothing.
+const directFirst, nearFirst = 2 * time.Second, 500 * time.Millisecond
 
 // ofRelay is how long one relay is tried before the next one.
 const ofRelay = 5 * time.Second
@@ -74,20 +75,18 @@ func AllowCircuit(ctx context.Context) context.Context {
 	return network.WithAllowLimitedConn(ctx, "emc")
 }
 
-// CircuitEndpoint is the endpoint of whoever has a reservation with a relay: by TCP if it can be, which goes through most
-// firewalls. It is empty when the relay has no address.
-func CircuitEndpoint(relay peer.AddrInfo) string {
-	if len(relay.Addrs) == 0 {
-		return ""
-	}
-	at := relay.Addrs[0]
-	for _, a := range relay.Addrs {
-		if _, err := a.ValueForProtocol(ma.P_TCP); err == nil {
-			at = a
-			break
+// CircuitEndpoints are those of whoever has a reservation with a relay: one by TCP, which goes through most firewalls, and one by
+// QUIC, which holes are punched with. There are none when the relay has no address.
+func CircuitEndpoints(relay peer.AddrInfo) (out []string) {
+	for _, transport := range []int{ma.P_TCP, ma.P_QUIC_V1} {
+		for _, a := range relay.Addrs {
+			if _, err := a.ValueForProtocol(transport); err == nil {
+				out = append(out, fmt.Sprintf("%s/p2p/%s/p2p-circuit", a, relay.ID))
+				break
+			}
 		}
 	}
-	return fmt.Sprintf("%s/p2p/%s/p2p-circuit", at, relay.ID)
+	return out
 }
 
 // IsCircuit tells whether an endpoint leads through a relay.
@@ -113,20 +112,13 @@ func Reach(ctx context.Context, h host.Host, to peer.AddrInfo, i Introduction) e
 	if Reached(h, to.ID) {
 		return nil
 	}
-	var direct, through []ma.Multiaddr
-	for _, a := range to.Addrs {
-		if _, ok := RelayOf(a); ok {
-			through = append(through, a)
-		} else {
-			direct = append(direct, a)
-		}
-	}
+	direct, through := waysTo(to)
 	var problems []error
 	if len(direct) > 0 || len(through) == 0 {
 		within := ctx
 		if len(through) > 0 {
 			var cancel context.CancelFunc
-			within, cancel = context.WithTimeout(ctx, directFirst)
+			within, cancel = context.WithTimeout(ctx, first(direct))
 			defer cancel()
 		}
 		offer(h, peer.AddrInfo{ID: to.ID, Addrs: direct})
@@ -137,11 +129,11 @@ func Reach(ctx context.Context, h host.Host, to peer.AddrInfo, i Introduction) e
 		}
 		problems = append(problems, err)
 	}
-	for _, a := range through {
+	for _, relay := range through {
 		if ctx.Err() != nil {
 			break
 		}
-		if err := throughRelay(ctx, h, to.ID, a, i); err != nil {
+		if err := throughRelay(ctx, h, to.ID, relay, i); err != nil {
 			problems = append(problems, err)
 			continue
 		}
@@ -150,20 +142,48 @@ func Reach(ctx context.Context, h host.Host, to peer.AddrInfo, i Introduction) e
 	return errors.Join(problems...)
 }
 
+// waysTo are a peer's own addresses, and the relays that lead to him, each with all that is known of where it is.
+func waysTo(to peer.AddrInfo) (direct []ma.Multiaddr, through []peer.AddrInfo) {
+	for _, a := range to.Addrs {
+		relay, ok := RelayOf(a)
+		if !ok {
+			direct = append(direct, a)
+			continue
+		}
+		if i := slices.IndexFunc(through, func(r peer.AddrInfo) bool { return r.ID == relay.ID }); i >= 0 {
+			through[i].Addrs = append(through[i].Addrs, relay.Addrs...)
+		} else {
+			through = append(through, relay)
+		}
+	}
+	return direct, through
+}
+
+func first(direct []ma.Multiaddr) time.Duration {
+	if slices.ContainsFunc(direct, func(a ma.Multiaddr) bool { return !manet.IsPrivateAddr(a) && !manet.IsIPLoopback(a) }) {
+		return directFirst
+	}
+	return nearFirst
+}
+
 // Reached tells whether there is a connection to a peer, direct or through a relay.
 func Reached(h host.Host, id peer.ID) bool {
 	c := h.Network().Connectedness(id)
 	return c == network.Connected || c == network.Limited
 }
 
-func throughRelay(ctx context.Context, h host.Host, to peer.ID, a ma.Multiaddr, i Introduction) error {
+func throughRelay(ctx context.Context, h host.Host, to peer.ID, via peer.AddrInfo, i Introduction) error {
 	ctx, cancel := context.WithTimeout(ctx, ofRelay)
 	defer cancel()
-	via, _ := RelayOf(a)
 	if err := meet(ctx, h, via, i); err != nil {
 		return err
 	}
-	offer(h, peer.AddrInfo{ID: to, Addrs: []ma.Multiaddr{a}})
+	// With where the relay is: libp2p drops what the peer says of its own private addresses by that.
+	at, err := ma.NewMultiaddr(fmt.Sprintf("%s/p2p/%s/p2p-circuit", via.Addrs[0], via.ID))
+	if err != nil {
+		return err
+	}
+	offer(h, peer.AddrInfo{ID: to, Addrs: []ma.Multiaddr{at}})
 	if s, ok := h.Network().(*swarm.Swarm); ok {
 		s.Backoff().Clear(to) // callers have their own
 	}

@@ -3,6 +3,7 @@ package transfer_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
+	ma "github.com/multiformats/go-multiaddr"
 	"github.com/stretchr/testify/require"
 
 	"github.com/edgematrix/emc/pkg/job"
@@ -54,7 +56,7 @@ func newBehind(t *testing.T, limit *relay.RelayLimit) *behind {
 	_, err = client.Reserve(t.Context(), b.worker, at)
 	require.NoError(t, err)
 	// The first endpoint is of a home's network, where nobody answers.
-	b.target = transfer.Target{Node: b.workerKey, JobID: jobID, Endpoints: []string{"/ip4/127.0.0.1/tcp/1", transfer.CircuitEndpoint(at)}}
+	b.target = transfer.Target{Node: b.workerKey, JobID: jobID, Endpoints: []string{"/ip4/127.0.0.1/tcp/1", transfer.CircuitEndpoints(at)[0]}}
 	return b
 }
 
@@ -75,6 +77,41 @@ func TestJobThroughARelay(t *testing.T) {
 	for _, c := range b.customer.Network().ConnsToPeer(b.worker.ID()) {
 		require.True(t, c.RemotePublicKey().Equals(b.worker.Peerstore().PubKey(b.worker.ID())), "the handshake is with the worker, not with the relay")
 	}
+}
+
+// What goes through a relay moves to a direct connection as soon as there is one, from where it stands.
+func TestTransfersMoveToADirectConnection(t *testing.T) {
+	b := newBehind(t, &relay.RelayLimit{Duration: time.Hour, Data: 1 << 30})
+	require.NoError(t, b.dial(t))
+	listen, err := ma.NewMultiaddr("/ip4/127.0.0.1/tcp/0")
+	require.NoError(t, err)
+	require.NoError(t, b.worker.Network().Listen(listen))
+	at := peer.AddrInfo{ID: b.worker.ID(), Addrs: b.worker.Addrs()}
+	b.backend.setLog("one\n", false)
+	read, write := io.Pipe()
+	done := make(chan error, 1)
+	go func() { _, err := b.client.Logs(t.Context(), 0, true, write); done <- err }()
+	line := make([]byte, 4)
+	_, err = io.ReadFull(read, line)
+	require.NoError(t, err)
+	require.Equal(t, network.Limited, b.customer.Network().Connectedness(b.worker.ID()))
+	require.NoError(t, b.customer.Connect(network.WithForceDirectDial(t.Context(), "test"), at))
+	require.Eventually(t, func() bool {
+		for _, c := range b.customer.Network().ConnsToPeer(b.worker.ID()) {
+			for _, st := range c.GetStreams() {
+				if st.Protocol() == transfer.Protocol {
+					return !c.Stat().Limited
+				}
+			}
+		}
+		return false
+	}, time.Minute, time.Millisecond, "the log is read by the direct connection")
+	require.NoError(t, b.relay.Close())
+	b.backend.setLog("one\ntwo\n", true)
+	rest, err := io.ReadAll(io.LimitReader(read, 4))
+	require.NoError(t, err)
+	require.Equal(t, "two\n", string(rest))
+	require.NoError(t, <-done)
 }
 
 // A relay that cuts a circuit costs what did not arrive, not the transfer.

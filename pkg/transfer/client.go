@@ -119,11 +119,15 @@ func (c *Client) exchange(ctx context.Context, req request, talk func(conn) erro
 	}
 	stop := context.AfterFunc(ctx, func() { _ = st.Reset() })
 	defer stop()
+	moved := moves(ctx, c.host, st)
 	cn := conn{st, c.idle}
 	if err = cn.writeFrame(req, maxRequestBytes); err == nil {
 		err = talk(cn)
 	} else if _, said := (conn{st, time.Second}).answer(); CodeOf(said) != "" {
 		err = said // turned away before the request was read
+	}
+	if moved() && err != nil && CodeOf(err) == "" && !errors.As(err, new(localError)) {
+		err = errMoved
 	}
 	if ctx.Err() != nil {
 		_ = st.Reset()
@@ -159,6 +163,9 @@ func (c *Client) retry(ctx context.Context, attempt func(moved func()) error) er
 	last := newStopwatch()
 	for {
 		err := attempt(func() { last.reset(); wait.Reset() })
+		if errors.Is(err, errMoved) && ctx.Err() == nil {
+			continue // once: the direct connection is there
+		}
 		if err == nil || ctx.Err() != nil || !mayPass(err) {
 			return err
 		}

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -40,6 +41,7 @@ type hostOptions struct {
 	gate     connmgr.ConnectionGater
 	inbound  int
 	circuits circuits
+	punch    bool
 }
 
 // WithGate asks a gater about every connection.
@@ -95,7 +97,14 @@ func NewHost(ctx context.Context, priv crypto.PrivKey, listenAddrs []string, opt
 	if err != nil {
 		return nil, fmt.Errorf("libp2p host on %v: %w", listenAddrs, err)
 	}
-	return h, nil
+	if !o.punch {
+		return h, nil
+	}
+	p, err := newPuncher(h)
+	if err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return p, nil
 }
 
 func newResourceManager(o hostOptions) (network.ResourceManager, error) {

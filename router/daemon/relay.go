@@ -2,7 +2,10 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/cosmos/cosmos-sdk/types/query"
 
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
@@ -10,6 +13,7 @@ import (
 	"github.com/edgematrix/emc/router/registry"
 	"github.com/edgematrix/emc/router/relay"
 	markettypes "github.com/edgematrix/emc/x/market/types"
+	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
 func (d *Daemon) openRelay() (err error) {
@@ -17,7 +21,7 @@ func (d *Daemon) openRelay() (err error) {
 		return nil
 	}
 	d.relay, err = relay.New(relay.Config{
-		Host: d.host, Chain: business{d}, Node: d.registry.Known, Introduced: d.admission.Introduced,
+		Host: d.host, ChainID: d.opts.Config.Chain.ID, Chain: business{d}, Node: d.registry.Known, Introduced: d.admission.Introduced,
 		// Another router calls a node through this one where that is faster.
 		Customer: func(a receipt.Address) bool { return d.own.Has(a) || d.registry.KnownRouter(a) },
 		Limits:   relay.DefaultLimits(), Metrics: d.metrics, Now: time.Now,
@@ -68,6 +72,18 @@ func (b business) Session(ctx context.Context, id string) (receipt.Address, erro
 		return receipt.Address{}, err
 	}
 	return key.Address(), nil
+}
+
+// Prober implements relay.Chain. A validator is a member of an epoch if he was bonded, and had a prober, when it began.
+func (b business) Prober(ctx context.Context, validator string) (receipt.Address, error) {
+	r, err := poctypes.NewQueryClient(b.opts.Chain.Conn()).Probes(ctx, &poctypes.QueryProbesRequest{Validator: validator, Pagination: &query.PageRequest{Limit: 1}})
+	if err != nil {
+		return receipt.Address{}, err
+	}
+	if !r.Member {
+		return receipt.Address{}, errors.New("no member of this epoch")
+	}
+	return receipt.ParseAddress(r.Prober)
 }
 
 // registered are the nodes and the routers of the chain.

@@ -120,7 +120,7 @@ func (g *Gateway) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if g.host, err = transfer.NewHost(ctx, identity, nil); err != nil {
+	if g.host, err = transfer.NewHost(ctx, identity, nil, transfer.WithPunching()); err != nil {
 		return err
 	}
 	g.close = append(g.close, g.host.Close)

@@ -17,6 +17,8 @@ type Chain interface {
 	Job(ctx context.Context, id string) (node receipt.Address, key transfer.PubKey, err error)
 	// Session tells the key of a session that is open.
 	Session(ctx context.Context, id string) (receipt.Address, error)
+	// Prober tells the hot key of a validator who probes in this epoch.
+	Prober(ctx context.Context, validator string) (receipt.Address, error)
 }
 
 // pass is how long an introduction counts: one comes before every circuit. most bounds how many do.
@@ -84,19 +86,23 @@ func (r *Relay) Judge(ctx context.Context, from transfer.PubKey, i transfer.Intr
 	}
 	var node receipt.Address
 	switch {
-	case i.Job != "" && i.Session == "":
+	case i.Prober != nil && i.Job == "" && i.Session == "":
+		if err := r.probes(ctx, from, *i.Prober); err != nil {
+			return err
+		}
+	case i.Job != "" && i.Session == "" && i.Prober == nil:
 		on, key, err := r.cfg.Chain.Job(ctx, i.Job)
 		if err != nil || key != from {
 			return transfer.Errorf(transfer.CodeForbidden, "the relay finds no such job of this key on the chain")
 		}
 		node = on
-	case i.Session != "" && i.Job == "":
+	case i.Session != "" && i.Job == "" && i.Prober == nil:
 		key, err := r.cfg.Chain.Session(ctx, i.Session)
 		if err != nil || key != a {
 			return transfer.Errorf(transfer.CodeForbidden, "the relay finds no open session of this key on the chain")
 		}
 	default:
-		return transfer.Errorf(transfer.CodeInvalid, "name a job or a session")
+		return transfer.Errorf(transfer.CodeInvalid, "name a job, a session or a prober")
 	}
 	id, err := transfer.PeerID(from)
 	if err != nil {
@@ -104,6 +110,21 @@ func (r *Relay) Judge(ctx context.Context, from transfer.PubKey, i transfer.Intr
 	}
 	if !r.cfg.Introduced(id) || !r.guests.let(a, node) {
 		return transfer.Busy(5*time.Second, "the relay has as many guests as it takes")
+	}
+	return nil
+}
+
+// probes tells whether a guest probes for a validator. The signature comes first: it costs the chain nothing.
+func (r *Relay) probes(ctx context.Context, from transfer.PubKey, p transfer.Prober) error {
+	if !p.Signed(r.cfg.ChainID, from) {
+		return transfer.Errorf(transfer.CodeForbidden, "no hot key has signed the key of this connection")
+	}
+	hot, err := receipt.ParsePublicKey(p.Key)
+	if err != nil {
+		return transfer.Errorf(transfer.CodeInvalid, "the hot key is none")
+	}
+	if a, err := r.cfg.Chain.Prober(ctx, p.Validator); err != nil || a != hot.Address() {
+		return transfer.Errorf(transfer.CodeForbidden, "the chain knows no such prober of a validator who probes in this epoch")
 	}
 	return nil
 }

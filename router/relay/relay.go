@@ -1,7 +1,7 @@
 // Package relay lets those who cannot reach a node directly reach it through a router, by libp2p's circuits (version 2).
 // A circuit leads to a registered node that keeps a connection with the router, and to nothing else, and comes from whoever
-// has business with a node: the customer of a job that is on it, or of a session that is open. What goes through it is
-// encrypted between the two ends.
+// has business with a node: the customer of a job that is on it, or of a session that is open, or a validator's prober. What
+// goes through it is encrypted between the two ends.
 package relay
 
 import (
@@ -47,8 +47,9 @@ func DefaultLimits() Limits {
 
 // Config is of a Relay.
 type Config struct {
-	Host  host.Host
-	Chain Chain
+	Host    host.Host
+	ChainID string
+	Chain   Chain
 	// Node tells whether an address is a registered node's, Customer whether it has a session with this router.
 	Node, Customer func(receipt.Address) bool
 	// Introduced is told who showed that he has business with a node. It is false when there is no room for him.

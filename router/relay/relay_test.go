@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/edgematrix/emc/pkg/job"
+	"github.com/edgematrix/emc/pkg/probe"
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
 	"github.com/edgematrix/emc/pkg/session/call"
@@ -73,12 +74,13 @@ type scene struct {
 	jobs     map[string]party // id → its customer
 	on       map[string]party // id → its node
 	sessions map[string]party // id → who has its key
+	probers  map[string]party // validator → who has its hot key
 	asked    int
 	looked   map[receipt.Address]int // at who is here
 }
 
 func newScene(t *testing.T, change func(*admission.Config, *Limits)) *scene {
-	s := &scene{T: t, now: time.Unix(1e9, 0), nodes: map[receipt.Address]bool{}, jobs: map[string]party{}, on: map[string]party{}, sessions: map[string]party{},
+	s := &scene{T: t, now: time.Unix(1e9, 0), nodes: map[receipt.Address]bool{}, jobs: map[string]party{}, on: map[string]party{}, sessions: map[string]party{}, probers: map[string]party{},
 		looked: map[receipt.Address]int{}, metrics: prometheus.NewRegistry()}
 	ac, limits := admission.Default(), DefaultLimits()
 	ac.Nodes, ac.Customer, ac.Now, ac.Few, ac.Inbound = s, func(receipt.Address) bool { return false }, s.clock, 16, 16+CircuitsOfPeer
@@ -88,7 +90,7 @@ func newScene(t *testing.T, change func(*admission.Config, *Limits)) *scene {
 	s.admission = admission.New(ac)
 	s.router = newParty(t, []string{"/ip4/127.0.0.1/tcp/0"}, transfer.WithGate(s.admission), transfer.WithInbound(16), transfer.WithCircuits(Circuits, CircuitsOfPeer))
 	var err error
-	s.relay, err = New(Config{Host: s.router.host, Chain: s, Node: s.Known, Customer: ac.Customer, Introduced: s.admission.Introduced, Limits: limits,
+	s.relay, err = New(Config{Host: s.router.host, ChainID: chainID, Chain: s, Node: s.Known, Customer: ac.Customer, Introduced: s.admission.Introduced, Limits: limits,
 		Metrics: s.metrics, Now: s.clock})
 	require.NoError(t, err)
 	transfer.HandleIntroductions(t.Context(), s.router.host, s.relay.Judge)
@@ -133,6 +135,16 @@ func (s *scene) Session(_ context.Context, id string) (receipt.Address, error) {
 	return s.sessions[id].address(), nil
 }
 
+func (s *scene) Prober(_ context.Context, validator string) (receipt.Address, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked++
+	if _, ok := s.probers[validator]; !ok {
+		return receipt.Address{}, errNone
+	}
+	return s.probers[validator].address(), nil
+}
+
 func (s *scene) at() peer.AddrInfo {
 	return peer.AddrInfo{ID: s.router.host.ID(), Addrs: s.router.host.Addrs()}
 }
@@ -151,7 +163,7 @@ func (s *scene) node() party {
 // reach goes from one to a node through the router.
 func (s *scene) reach(from, to party, i transfer.Introduction) error {
 	s.Helper()
-	a, err := ma.NewMultiaddr(transfer.CircuitEndpoint(s.at()))
+	a, err := ma.NewMultiaddr(transfer.CircuitEndpoints(s.at())[0])
 	require.NoError(s, err)
 	return transfer.Reach(s.Context(), from.host, peer.AddrInfo{ID: to.host.ID(), Addrs: []ma.Multiaddr{a}}, i)
 }
@@ -159,7 +171,7 @@ func (s *scene) reach(from, to party, i transfer.Introduction) error {
 // bare goes without an introduction.
 func (s *scene) bare(from, to party) error {
 	s.Helper()
-	a, err := ma.NewMultiaddr(transfer.CircuitEndpoint(s.at()))
+	a, err := ma.NewMultiaddr(transfer.CircuitEndpoints(s.at())[0])
 	require.NoError(s, err)
 	return from.host.Connect(transfer.AllowCircuit(s.Context()), peer.AddrInfo{ID: to.host.ID(), Addrs: []ma.Multiaddr{a}})
 }
@@ -195,7 +207,7 @@ func TestJobOfAWorkerBehindANAT(t *testing.T) {
 	customer := s.customer(jobID, worker)
 	go func() { _ = transfer.Serve(t.Context(), worker.host, one{owner: customer.pub()}) }()
 	c, err := transfer.Dial(t.Context(), customer.host, transfer.Target{Node: worker.pub(), JobID: jobID, Endpoints: []string{
-		"/ip4/127.0.0.1/tcp/1", transfer.CircuitEndpoint(s.at())}})
+		"/ip4/127.0.0.1/tcp/1", transfer.CircuitEndpoints(s.at())[0]}})
 	require.NoError(t, err)
 	data, _, err := c.Result(t.Context())
 	require.NoError(t, err)
@@ -247,6 +259,55 @@ func TestStrangersGetNoCircuit(t *testing.T) {
 	}
 	require.True(t, busy)
 	s.change(func() { require.LessOrEqual(t, s.asked, 20) }) // the clock stands
+}
+
+// A validator's prober reaches every node, by a key that nobody knows: the hot key that the chain knows has signed it.
+func TestProbersReachNodes(t *testing.T) {
+	s := newScene(t, nil)
+	worker, second := s.node(), s.node()
+	hot, other := secp256k1.GenPrivKey(), secp256k1.GenPrivKey()
+	public, err := receipt.ParsePublicKey(hot.PubKey().Bytes())
+	require.NoError(t, err)
+	s.change(func() { s.probers["validator"] = party{key: hot, public: public} })
+	introduce := func(chain, validator string, guest party, key *secp256k1.PrivKey) transfer.Introduction {
+		p, err := transfer.NewProber(chain, validator, guest.pub(), key.PubKey().Bytes(), key.Sign)
+		require.NoError(t, err)
+		return transfer.Introduction{Prober: p}
+	}
+	for _, n := range []party{worker, second} {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			done <- probe.Serve(ctx, n.host, probe.Config{ChainID: chainID, Sign: n.key.Sign, Logger: slog.New(slog.DiscardHandler)})
+		}()
+		t.Cleanup(func() { cancel(); require.NoError(t, <-done) })
+	}
+	asker := newParty(t, nil)
+	c := probe.Client{Host: newParty(t, nil).host, Through: asker.host, ChainID: chainID, Timeout: 20 * time.Second, Private: true,
+		Introduction: introduce(chainID, "validator", asker, hot)}
+	target := func(n party) probe.Target {
+		return probe.Target{Node: n.pub(), Endpoints: append([]string{"/ip4/127.0.0.1/tcp/1"}, transfer.CircuitEndpoints(s.at())...)}
+	}
+	for range 2 {
+		require.NoError(t, c.Probe(t.Context(), target(worker)))
+		require.NoError(t, c.Probe(t.Context(), target(second)))
+	}
+	require.Error(t, c.Probe(t.Context(), target(newParty(t, nil))), "who has no place here")
+
+	thief := newParty(t, nil)
+	for name, i := range map[string]transfer.Introduction{
+		"signed for another":         introduce(chainID, "validator", asker, hot),
+		"by another key":             introduce(chainID, "validator", thief, other),
+		"for another chain":          introduce("emc-2", "validator", thief, hot),
+		"of no validator who probes": introduce(chainID, "nobody", thief, hot),
+		"without a word":             {Prober: &transfer.Prober{}},
+	} {
+		require.Error(t, s.reach(thief, worker, i), name)
+	}
+	both := introduce(chainID, "validator", thief, hot)
+	both.Job = jobID
+	require.Error(t, s.reach(thief, worker, both))
+	require.NoError(t, s.reach(thief, worker, introduce(chainID, "validator", thief, hot)), "it is the signature that counts")
 }
 
 func TestLimits(t *testing.T) {

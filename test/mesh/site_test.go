@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/edgematrix/emc/test/e2e/rig"
 	"github.com/edgematrix/emc/testutil/netlab"
@@ -17,6 +18,7 @@ import (
 
 const (
 	model     = "counter"
+	batch     = "guest"
 	unitPrice = 10        // uemc a token
 	deposit   = 5_000_000 // uemc
 	// patience bounds what takes some blocks on a busy machine.
@@ -24,7 +26,7 @@ const (
 )
 
 // config is a network that listens at an address of the lab, whose sessions are settled
-// soon after they are closed.
+// soon after they are closed, and whose epochs of probes are short and one validator's affair.
 const config = `version: 1
 accounts:
   - {name: validator, coins: ["1000000emc"]}
@@ -54,19 +56,28 @@ genesis:
       params:
         closing_seconds: "10"
         last_seconds: "2"
+    poc:
+      params:
+        probe_epoch_blocks: "20"
+        probe_min_reporters: "1"
 `
 
-// site is a lab with a chain and a router, each on a host of its own, and one for customers.
+// site is a lab with a chain and two routers, each on a host of its own, one host for customers, and two workers at home: the
+// first one, which answers calls, behind the worse kind of NAT, on a line as homes have it, the second one behind a NAT as
+// most homes have it.
 type site struct {
 	*testing.T
 	ctx context.Context
 	dir string
 	lab *netlab.Lab
 
-	chain, gateway, customer *netlab.Host
+	chain, gateway, far, customer, home, cone *netlab.Host
 
-	net    *rig.Network
-	router *rig.Router
+	net             *rig.Network
+	router, another *rig.Router // calls are made at the first one
+	worker, second  *rig.Worker
+	counter         *app
+	guest           string // the file of an app for jobs
 }
 
 func newSite(t *testing.T) *site {
@@ -75,33 +86,86 @@ func newSite(t *testing.T) *site {
 		t.Skip("a live network is left out under -short")
 	}
 	s := &site{T: t, ctx: t.Context(), dir: t.TempDir(), lab: netlab.Start(t)}
-	root, err := rig.Root()
-	require.NoError(t, err)
-	bin := rig.Binaries(filepath.Join(root, "build", "test"))
-	if given := os.Getenv("EMC_E2E_BIN"); given != "" {
-		bin = rig.Binaries(given)
-	} else {
-		require.NoError(t, rig.Build(t.Context(), root, bin))
-	}
-	s.chain, s.gateway, s.customer = s.host("chain"), s.host("router"), s.host("customer")
+	s.chain, s.gateway, s.far, s.customer = s.host("chain"), s.host("router"), s.host("far-router"), s.host("customer")
+	s.home, s.cone = s.nat("worker", netlab.EndpointDependent), s.nat("second", netlab.EndpointIndependent)
+	require.NoError(t, s.home.Link().Delay(15*time.Millisecond, 0))
+	require.NoError(t, s.home.Link().Rate(50_000_000))
 
 	file := filepath.Join(s.dir, "config.yml")
 	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, config, s.chain.Address), 0o600))
-	s.net = rig.NewNetwork(bin, filepath.Join(s.dir, "net"), file)
+	s.net = rig.NewNetwork(s.programs(), filepath.Join(s.dir, "net"), file)
 	s.net.Wrap, s.net.Client = s.chain.Wrap(), from(s.customer)
 	require.NoError(t, s.net.Start(s.ctx))
 	t.Cleanup(s.net.Kill)
 
-	s.router = rig.NewRouter(s.net, filepath.Join(s.dir, "router"))
-	s.router.Wrap, s.router.Gateway = s.gateway.Wrap(), s.gateway.Address.String()+":8080"
-	t.Cleanup(func() { s.ended("the router", s.router.Process(), s.router.Kill) })
-	require.NoError(t, s.router.Up(s.ctx, "--listen", "/ip4/0.0.0.0/tcp/4700,/ip4/0.0.0.0/udp/4700/quic-v1"))
+	s.router, s.another = s.newRouter(s.gateway), s.newRouter(s.far)
+	var routers errgroup.Group
+	for _, r := range []*rig.Router{s.router, s.another} {
+		routers.Go(func() error {
+			return r.Up(s.ctx, "--listen", "/ip4/0.0.0.0/tcp/4700,/ip4/0.0.0.0/udp/4700/quic-v1")
+		})
+	}
+	require.NoError(t, routers.Wait())
 
-	digest, err := rig.Digest(bin.Charlm())
+	digest, err := rig.Digest(s.net.Bin.Charlm())
 	require.NoError(t, err)
 	_, err = s.net.Tx(s.ctx, "alice", "compute", "register-app", model, "wasm", digest, "--interface", "openai", "--unit", "token")
 	require.NoError(t, err)
+	customer, err := rig.NewCustomer(s.ctx, s.net, "alice")
+	require.NoError(t, err)
+	_, err = customer.RegisterApp(s.ctx, batch, s.guest)
+	require.NoError(t, err)
+	s.counter = newApp(t, s.home)
+	s.worker, s.second = s.newWorker(s.home), s.newWorker(s.cone)
+	var workers errgroup.Group
+	for _, w := range []*rig.Worker{s.worker, s.second} {
+		workers.Go(func() error {
+			return w.Up(s.ctx, "--listen", "/ip4/0.0.0.0/tcp/4600,/ip4/0.0.0.0/udp/4600/quic-v1")
+		})
+	}
+	require.NoError(t, workers.Wait())
+	_, err = s.worker.Run(s.ctx, "service", "add", model, "--price", fmt.Sprintf("%duemc", unitPrice), "--url", s.counter.URL)
+	require.NoError(t, err)
+	s.ready(1)
 	return s
+}
+
+// in is the site for a part of the test.
+func (s *site) in(t *testing.T) *site {
+	part := *s
+	part.T, part.ctx = t, t.Context()
+	return &part
+}
+
+// programs are those of the make, or built here; and the app for jobs.
+func (s *site) programs() rig.Binaries {
+	s.Helper()
+	root, err := rig.Root()
+	require.NoError(s, err)
+	bin := rig.Binaries(filepath.Join(root, "build", "test"))
+	s.guest = filepath.Join(string(bin), "guest.wasm")
+	require.NoError(s, rig.BuildGuest(s.ctx, root, s.guest, "./test/e2e/guest"))
+	if given := os.Getenv("EMC_E2E_BIN"); given != "" {
+		return rig.Binaries(given)
+	}
+	require.NoError(s, rig.Build(s.ctx, root, bin))
+	return bin
+}
+
+func (s *site) newRouter(h *netlab.Host) *rig.Router {
+	r := rig.NewRouter(s.net, filepath.Join(s.dir, h.Name))
+	r.Wrap, r.Gateway = h.Wrap(), h.Address.String()+":8080"
+	r.Env = []string{"EMC_ROUTER_METRICS_ADDRESS=" + h.Address.String() + ":9465"}
+	s.Cleanup(func() { s.ended(h.Name, r.Process(), r.Kill) })
+	return r
+}
+
+// nat is a host at home.
+func (s *site) nat(name string, kind netlab.Mapping) *netlab.Host {
+	s.Helper()
+	h, err := s.lab.Home(name, netlab.NAT{Mapping: kind})
+	require.NoError(s, err)
+	return h
 }
 
 func (s *site) host(name string) *netlab.Host {
@@ -124,15 +188,10 @@ func from(h *netlab.Host) *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: h.DialContext, DisableKeepAlives: true}}
 }
 
-// worker brings up a node at a host that answers with an app there.
-func (s *site) worker(h *netlab.Host, a *app) *rig.Worker {
-	s.Helper()
+func (s *site) newWorker(h *netlab.Host) *rig.Worker {
 	w := rig.NewWorker(s.net, filepath.Join(s.dir, h.Name))
 	w.Wrap, w.Env = h.Wrap(), []string{"EMC_WORKER_CALLS_REDEEM_AGE=2s"}
 	s.Cleanup(func() { s.ended(h.Name, w.Process(), w.Kill) })
-	require.NoError(s, w.Up(s.ctx, "--listen", "/ip4/0.0.0.0/tcp/4600,/ip4/0.0.0.0/udp/4600/quic-v1"))
-	_, err := w.Run(s.ctx, "service", "add", model, "--price", fmt.Sprintf("%duemc", unitPrice), "--url", a.URL)
-	require.NoError(s, err)
 	return w
 }
 

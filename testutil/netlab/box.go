@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -39,6 +40,21 @@ func (b *box) set(delay, jitter time.Duration, reorder bool) {
 	for _, d := range b.directions {
 		d.mu.Lock()
 		d.queue.delay, d.queue.jitter, d.queue.reorder = delay, jitter, reorder
+		d.mu.Unlock()
+	}
+}
+
+func (b *box) detour(address netip.Addr, more time.Duration) {
+	for _, d := range b.directions {
+		d.mu.Lock()
+		if d.queue.detours == nil {
+			d.queue.detours = map[netip.Addr]*detour{}
+		}
+		if way := d.queue.detours[address]; way != nil {
+			way.more = more
+		} else {
+			d.queue.detours[address] = &detour{more: more}
+		}
 		d.mu.Unlock()
 	}
 }

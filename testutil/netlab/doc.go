@@ -16,7 +16,7 @@
 // A line is a veth pair, as fast as the kernel, until Delay is asked of it: then it
 // is a pair of TUN devices, between which this process holds every packet (box.go),
 // because few kernels have sch_netem. Rate is sch_tbf at both ends, Loss is numgen of
-// nftables in the internet, Down takes the internet's end down. A line has no loss
+// nftables in the internet, Detour delays what goes between two hosts, Down takes the internet's end down. A line has no loss
 // and no delay between a home's router and its host: that is the same building.
 //
 // It needs root, the programs ip and tc (iproute2) and nft (nftables), /dev/net/tun, and

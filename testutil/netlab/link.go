@@ -93,6 +93,26 @@ func (l *Link) delay(d, jitter time.Duration, reorder bool) error {
 	return nil
 }
 
+// Detour makes packets between this line's host and another take so much longer, in each direction, than the two lines do
+// by themselves: no two ways through the internet are alike. A detour of 0 ends it.
+func (l *Link) Detour(to *Host, more time.Duration) error {
+	if more < 0 {
+		return fmt.Errorf("a detour of %s: packets do not arrive before they are sent", more)
+	}
+	if to.lab != l.lab || to.link == l {
+		return fmt.Errorf("%s is not at another line of this lab", to.Name)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.box == nil {
+		if err := l.open(); err != nil {
+			return err
+		}
+	}
+	l.box.detour(to.public, more)
+	return nil
+}
+
 // open leads the line through a box.
 func (l *Link) open() error {
 	ctx := l.lab.ctx

@@ -44,6 +44,27 @@ func TestDelay(t *testing.T) {
 	require.Positive(t, a.Link().Stats().Packets)
 }
 
+// A detour is for what goes between two hosts, both ways, and for nobody else; the line's own delay comes on top.
+func TestDetour(t *testing.T) {
+	t.Parallel()
+	l := Start(t)
+	a, near, far := home(t, l, "a", NAT{Mapping: EndpointDependent}), host(t, l, "near"), host(t, l, "far")
+	u := listenUDP(t, a, 0)
+	toNear, toFar := serveEcho(t, near, 7), serveEcho(t, far, 7)
+	const more, trips = 400 * time.Millisecond, 3
+	require.NoError(t, a.Link().Delay(5*time.Millisecond, 0))
+	require.NoError(t, a.Link().Detour(far, more))
+	require.GreaterOrEqual(t, u.trips(toFar, trips)[0], 2*more+10*time.Millisecond)
+	require.Less(t, u.trips(toNear, trips)[0], 2*more, "what takes no detour is not held up")
+	require.NoError(t, far.Link().Detour(a, more))
+	require.GreaterOrEqual(t, u.trips(toFar, trips)[0], 4*more)
+	require.NoError(t, a.Link().Detour(far, 0))
+	require.NoError(t, far.Link().Detour(a, 0))
+	require.Less(t, u.trips(toFar, trips)[0], 2*more)
+	require.Error(t, a.Link().Detour(a, more), "to itself")
+	require.Error(t, a.Link().Detour(near, -more))
+}
+
 // A connection that is open lives through the change of the line's devices.
 func TestDelayBeginsUnderAnOpenConnection(t *testing.T) {
 	t.Parallel()

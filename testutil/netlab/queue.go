@@ -3,6 +3,7 @@ package netlab
 import (
 	"container/heap"
 	"math/rand/v2"
+	"net/netip"
 	"time"
 )
 
@@ -18,11 +19,33 @@ type queue struct {
 	delay, jitter time.Duration
 	reorder       bool
 	random        *rand.Rand
+	// detours are what packets from or to an address take longer than all others.
+	detours map[netip.Addr]*detour
 
 	packets packets
 	bytes   int
 	turn    uint64
 	last    time.Time // no packet is due before one that came before it
+}
+
+// detour is a longer way to one address. Its packets keep an order of their own: they do not hold up the others.
+type detour struct {
+	more time.Duration
+	last time.Time
+}
+
+// way is the detour that a packet takes, if there is one. The addresses are those of its IPv4 header.
+func (q *queue) way(data []byte) *detour {
+	const from, to, end = vnetHeader + 12, vnetHeader + 16, vnetHeader + 20
+	if len(q.detours) == 0 || len(data) < end {
+		return nil
+	}
+	for _, at := range []int{from, to} {
+		if d := q.detours[netip.AddrFrom4([4]byte(data[at:at+4]))]; d != nil {
+			return d
+		}
+	}
+	return nil
 }
 
 // maxHeld bounds what is on its way in one direction: a second of 4 Gbit/s.
@@ -33,15 +56,18 @@ func (q *queue) push(now time.Time, data []byte) bool {
 	if q.bytes+len(data) > maxHeld {
 		return false
 	}
-	due := now.Add(q.delay)
+	due, last := now.Add(q.delay), &q.last
+	if d := q.way(data); d != nil {
+		due, last = due.Add(d.more), &d.last
+	}
 	if q.jitter > 0 {
 		due = due.Add(time.Duration(q.random.Int64N(2*int64(q.jitter)+1)) - q.jitter)
 	}
-	if !q.reorder && due.Before(q.last) {
-		due = q.last
+	if !q.reorder && due.Before(*last) {
+		due = *last
 	}
-	if due.After(q.last) {
-		q.last = due
+	if due.After(*last) {
+		*last = due
 	}
 	q.turn++
 	q.bytes += len(data)

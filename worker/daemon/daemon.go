@@ -155,7 +155,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.host, err = transfer.NewHost(ctx, key, o.Config.Network.Listen)
+	d.host, err = transfer.NewHost(ctx, key, o.Config.Network.Listen, transfer.WithPunching())
 	if err != nil {
 		return fmt.Errorf("customers could not reach this worker: %w; change network.listen, or stop what uses the port", err)
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/edgematrix/emc/pkg/transfer"
 )
 
-// Most is how many places a worker has: as endpoints of the node they stand on the chain.
+// Most is how many places a worker has: as endpoints of the node they stand on the chain, up to two of each.
 const Most = 3
 
 const (
@@ -72,9 +72,7 @@ func (r *Relays) Endpoints() []string {
 	defer r.mu.Unlock()
 	out := []string{}
 	for _, p := range r.places {
-		if e := transfer.CircuitEndpoint(p.relay); e != "" {
-			out = append(out, e)
-		}
+		out = append(out, transfer.CircuitEndpoints(p.relay)...)
 	}
 	return out
 }

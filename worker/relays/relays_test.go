@@ -83,7 +83,7 @@ func TestPlaces(t *testing.T) {
 
 	reach := func(via *router) error {
 		customer := newHost(t)
-		at, err := ma.NewMultiaddr(transfer.CircuitEndpoint(via.at()))
+		at, err := ma.NewMultiaddr(transfer.CircuitEndpoints(via.at())[0])
 		require.NoError(t, err)
 		return customer.Connect(transfer.AllowCircuit(t.Context()), peer.AddrInfo{ID: worker.ID(), Addrs: []ma.Multiaddr{at}})
 	}

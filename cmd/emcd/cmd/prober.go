@@ -24,6 +24,7 @@ import (
 	"github.com/edgematrix/emc/pkg/chainclient"
 	"github.com/edgematrix/emc/pkg/probe"
 	"github.com/edgematrix/emc/pkg/prober"
+	"github.com/edgematrix/emc/pkg/transfer"
 	poctypes "github.com/edgematrix/emc/x/poc/types"
 )
 
@@ -243,7 +244,10 @@ func (o *proberOrder) run(ctx context.Context, cmd *cobra.Command) error {
 	p, err := prober.New(prober.Config{
 		Chain: onChain, Validator: o.validator, Prober: chainclient.Address(signer).String(), AtOnce: o.atOnce, Again: o.again,
 		NewAsker: func(ctx context.Context) (prober.Asker, error) {
-			return prober.NewLibp2p(ctx, probe.Client{ChainID: clientCtx.ChainID, Timeout: o.timeout, Private: o.private})
+			return prober.NewLibp2p(ctx, probe.Client{ChainID: clientCtx.ChainID, Timeout: o.timeout, Private: o.private}, func(key transfer.PubKey) (transfer.Introduction, error) {
+				p, err := transfer.NewProber(clientCtx.ChainID, o.validator, key, signer.PubKey().Bytes(), signer.Sign)
+				return transfer.Introduction{Prober: p}, err
+			})
 		},
 		Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), Logger: logger,
 	})
