@@ -5,16 +5,17 @@
 # validators and the network are killed and stalled (test/validators), SESSIONS
 # schedules of calls, kills and lost messages between customer, nodes and routers
 # (pkg/session), LOAD seconds of 256 streams through a router while its nodes are
-# killed (test/router), and every fuzz target for FUZZTIME. A size of 0 leaves a part
+# killed (test/router), MESH runs of machines behind NAT with all that takes long
+# (test/mesh; as root), and every fuzz target for FUZZTIME. A size of 0 leaves a part
 # out. The summary goes to build/soak.json; the exit status is not 0 when any
 # part found something. One schedule alone: SCHEDULES=1 SEED=n.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=0
-checks=${CHECKS:-20000} schedules=${SCHEDULES:-1000} windows=${WINDOWS:-200} sessions=${SESSIONS:-10000} load=${LOAD:-300} fuzztime=${FUZZTIME:-60s}
+checks=${CHECKS:-20000} schedules=${SCHEDULES:-1000} windows=${WINDOWS:-200} sessions=${SESSIONS:-10000} load=${LOAD:-300} mesh=${MESH:-3} fuzztime=${FUZZTIME:-60s}
 bin=${EMC_E2E_BIN:-$PWD/build} out=${SOAK_OUT:-$PWD/build/soak.json}
 # A schedule that is repeated is looked at alone.
-if [[ -n ${SEED:-} && $schedules == 1 ]]; then checks=${CHECKS:-0} windows=${WINDOWS:-0} sessions=${SESSIONS:-0} load=${LOAD:-0} fuzztime=${FUZZTIME:-0}; fi
+if [[ -n ${SEED:-} && $schedules == 1 ]]; then checks=${CHECKS:-0} windows=${WINDOWS:-0} sessions=${SESSIONS:-0} load=${LOAD:-0} mesh=${MESH:-0} fuzztime=${FUZZTIME:-0}; fi
 parts=$(mktemp -d)
 trap 'rm -rf "$parts"' EXIT
 mkdir -p build
@@ -22,7 +23,7 @@ rm -f "$out" build/soak-schedules.json
 status=0
 
 printf '{}' >"$parts/schedules.json"
-lives=null proofs=null calls=null streams=null fuzz=null
+lives=null proofs=null calls=null streams=null nats=null fuzz=null
 if [[ $checks != 0 ]]; then
   echo "random lives of x/compute: $checks"
   begin=$(date +%s) findings=0
@@ -60,6 +61,12 @@ if [[ $load != 0 ]]; then
     go test ./test/router -run '^TestLoad$' -v -count 1 -timeout 12h || status=1
   if [[ -s build/soak-load.json ]]; then streams=$(cat build/soak-load.json); fi
 fi
+if [[ $mesh != 0 ]]; then
+  echo "machines behind NAT: $mesh"
+  begin=$(date +%s) findings=0
+  EMC_E2E_BIN=$bin EMC_MESH_LONG=1 EMC_REQUIRE_NETLAB=1 go test ./test/mesh -run '^TestMesh$' -v -count "$mesh" -timeout 12h || findings=1 status=1
+  nats="{\"runs\":$mesh,\"findings\":$findings,\"seconds\":$(($(date +%s) - begin))}"
+fi
 if [[ $fuzztime != 0 && -x scripts/fuzz.sh ]]; then
   echo "fuzzing: $fuzztime each"
   rm -f build/fuzz.json
@@ -68,6 +75,6 @@ if [[ $fuzztime != 0 && -x scripts/fuzz.sh ]]; then
 fi
 # One object: the schedules' report, and the other parts beside it.
 body=$(sed -e '1s/^{//' -e '$s/}$//' "$parts/schedules.json")
-printf '{%s%s"random_lives":%s,"windows":%s,"sessions":%s,"router_load":%s,"fuzz":%s,"status":%d}\n' "$body" "${body:+,}" "$lives" "$proofs" "$calls" "$streams" "$fuzz" "$status" >"$out"
+printf '{%s%s"random_lives":%s,"windows":%s,"sessions":%s,"router_load":%s,"mesh":%s,"fuzz":%s,"status":%d}\n' "$body" "${body:+,}" "$lives" "$proofs" "$calls" "$streams" "$nats" "$fuzz" "$status" >"$out"
 cat "$out"
 exit "$status"
