@@ -6,16 +6,17 @@
 # schedules of calls, kills and lost messages between customer, nodes and routers
 # (pkg/session), LOAD seconds of 256 streams through a router while its nodes are
 # killed, KILLS kills of program, worker and router at every step of a call (both
-# test/router), and every fuzz target for FUZZTIME. A size of 0 leaves a part out.
-# The summary goes to build/soak.json; the exit status is not 0 when any part found
+# test/router), MESH runs of machines behind NAT with all that takes long (test/mesh;
+# as root), and every fuzz target for FUZZTIME. A size of 0 leaves a part out. The
+# summary goes to build/soak.json; the exit status is not 0 when any part found
 # something. One schedule alone: SCHEDULES=1 SEED=n.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=0
-checks=${CHECKS:-20000} schedules=${SCHEDULES:-1000} windows=${WINDOWS:-200} sessions=${SESSIONS:-10000} load=${LOAD:-300} kills=${KILLS:-210} fuzztime=${FUZZTIME:-60s}
+checks=${CHECKS:-20000} schedules=${SCHEDULES:-1000} windows=${WINDOWS:-200} sessions=${SESSIONS:-10000} load=${LOAD:-300} kills=${KILLS:-210} mesh=${MESH:-3} fuzztime=${FUZZTIME:-60s}
 bin=${EMC_E2E_BIN:-$PWD/build} out=${SOAK_OUT:-$PWD/build/soak.json}
 # A schedule that is repeated is looked at alone.
-if [[ -n ${SEED:-} && $schedules == 1 ]]; then checks=${CHECKS:-0} windows=${WINDOWS:-0} sessions=${SESSIONS:-0} load=${LOAD:-0} kills=${KILLS:-0} fuzztime=${FUZZTIME:-0}; fi
+if [[ -n ${SEED:-} && $schedules == 1 ]]; then checks=${CHECKS:-0} windows=${WINDOWS:-0} sessions=${SESSIONS:-0} load=${LOAD:-0} kills=${KILLS:-0} mesh=${MESH:-0} fuzztime=${FUZZTIME:-0}; fi
 parts=$(mktemp -d)
 trap 'rm -rf "$parts"' EXIT
 mkdir -p build
@@ -23,7 +24,7 @@ rm -f "$out" build/soak-schedules.json
 status=0
 
 printf '{}' >"$parts/schedules.json"
-lives=null proofs=null calls=null streams=null deaths=null fuzz=null
+lives=null proofs=null calls=null streams=null deaths=null nats=null fuzz=null
 if [[ $checks != 0 ]]; then
   echo "random lives of x/compute: $checks"
   begin=$(date +%s) findings=0
@@ -68,6 +69,12 @@ if [[ $kills != 0 ]]; then
     go test ./test/router -run '^TestKilledAtEveryStep$' -v -count 1 -timeout 12h || status=1
   if [[ -s build/soak-kills.json ]]; then deaths=$(cat build/soak-kills.json); fi
 fi
+if [[ $mesh != 0 ]]; then
+  echo "machines behind NAT: $mesh"
+  begin=$(date +%s) findings=0
+  EMC_E2E_BIN=$bin EMC_MESH_LONG=1 EMC_REQUIRE_NETLAB=1 go test ./test/mesh -run '^TestMesh$' -v -count "$mesh" -timeout 12h || findings=1 status=1
+  nats="{\"runs\":$mesh,\"findings\":$findings,\"seconds\":$(($(date +%s) - begin))}"
+fi
 if [[ $fuzztime != 0 && -x scripts/fuzz.sh ]]; then
   echo "fuzzing: $fuzztime each"
   rm -f build/fuzz.json
@@ -76,6 +83,6 @@ if [[ $fuzztime != 0 && -x scripts/fuzz.sh ]]; then
 fi
 # One object: the schedules' report, and the other parts beside it.
 body=$(sed -e '1s/^{//' -e '$s/}$//' "$parts/schedules.json")
-printf '{%s%s"random_lives":%s,"windows":%s,"sessions":%s,"router_load":%s,"router_kills":%s,"fuzz":%s,"status":%d}\n' "$body" "${body:+,}" "$lives" "$proofs" "$calls" "$streams" "$deaths" "$fuzz" "$status" >"$out"
+printf '{%s%s"random_lives":%s,"windows":%s,"sessions":%s,"router_load":%s,"router_kills":%s,"mesh":%s,"fuzz":%s,"status":%d}\n' "$body" "${body:+,}" "$lives" "$proofs" "$calls" "$streams" "$deaths" "$nats" "$fuzz" "$status" >"$out"
 cat "$out"
 exit "$status"

@@ -192,13 +192,40 @@ func throughRelay(ctx context.Context, h host.Host, to peer.ID, via peer.AddrInf
 
 // meet connects to a relay, and says who asks.
 func meet(ctx context.Context, h host.Host, relay peer.AddrInfo, i Introduction) error {
-	if h.Network().Connectedness(relay.ID) != network.Connected {
-		offer(h, relay)
-		if err := h.Connect(network.WithForceDirectDial(ctx, "emc"), peer.AddrInfo{ID: relay.ID}); err != nil {
-			return fmt.Errorf("the relay cannot be reached: %w", err)
-		}
+	if err := Connect(ctx, h, relay); err != nil {
+		return fmt.Errorf("the relay cannot be reached: %w", err)
 	}
 	return Introduce(ctx, h, relay.ID, i)
+}
+
+// quicFirst is how long a router is tried by QUIC alone.
+const quicFirst = 1500 * time.Millisecond
+
+// Connect connects to a router directly, if there is no such connection: by QUIC where that goes through, and not by what is
+// first on a busy machine, because a hole is punched from the port that the router has seen.
+func Connect(ctx context.Context, h host.Host, router peer.AddrInfo) error {
+	if h.Network().Connectedness(router.ID) == network.Connected {
+		return nil
+	}
+	var quic []ma.Multiaddr
+	for _, a := range router.Addrs {
+		if _, err := a.ValueForProtocol(ma.P_QUIC_V1); err == nil {
+			quic = append(quic, a)
+		}
+	}
+	dial := func(ctx context.Context, addrs []ma.Multiaddr) error {
+		offer(h, peer.AddrInfo{ID: router.ID, Addrs: addrs})
+		// Direct dialing skips libp2p's back-off: callers have their own.
+		return h.Connect(network.WithForceDirectDial(ctx, "emc"), peer.AddrInfo{ID: router.ID})
+	}
+	if len(quic) > 0 && len(quic) < len(router.Addrs) {
+		within, cancel := context.WithTimeout(ctx, quicFirst)
+		defer cancel()
+		if dial(within, quic) == nil {
+			return nil
+		}
+	}
+	return dial(ctx, router.Addrs)
 }
 
 // offer makes these the addresses of a peer, and no others.

@@ -269,7 +269,7 @@ func (g *Gateway) dial(ctx context.Context) {
 	for ctx.Err() == nil {
 		there := g.host.Network().Connectedness(g.router.ID) == network.Connected
 		try, cancel := context.WithTimeout(ctx, dialWait)
-		err := g.host.Connect(try, g.router)
+		err := transfer.Connect(try, g.host, g.router)
 		cancel()
 		if err != nil && !said && ctx.Err() == nil {
 			g.opts.Logger.Warn("the router is not reached; trying again until it is", "peer", g.router.ID, "error", err)

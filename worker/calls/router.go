@@ -103,7 +103,7 @@ func (c *Calls) connect(ctx context.Context, r Router) error {
 	ctx, cancel := context.WithTimeout(ctx, dialWait)
 	defer cancel()
 	c.cfg.Host.ConnManager().Protect(r.Peer.ID, protected)
-	return c.cfg.Host.Connect(ctx, r.Peer)
+	return transfer.Connect(ctx, c.cfg.Host, r.Peer)
 }
 
 // find asks which routers there are; while that fails, those that were known are kept.

@@ -220,7 +220,7 @@ func (r *Relays) reserve(ctx context.Context, router peer.AddrInfo) error {
 	defer cancel()
 	h := r.cfg.Host
 	h.ConnManager().Protect(router.ID, protected)
-	if err := h.Connect(ctx, router); err != nil {
+	if err := transfer.Connect(ctx, h, router); err != nil {
 		return err
 	}
 	if _, err := client.Reserve(ctx, h, router); err != nil {
