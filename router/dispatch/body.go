@@ -29,6 +29,15 @@ type body struct {
 	err     error         // how it ended
 }
 
+// content waits for the first byte behind the head, as long as another router could still do better: many apps send a head
+// at once, and think then. It fails with ErrCosign alone; all else comes again by Read.
+func (b *body) content() error {
+	if _, err := b.reader.Peek(1); errors.Is(err, session.ErrCosign) {
+		return err
+	}
+	return nil
+}
+
 // headless ends a call whose answer did not begin as one.
 func (b *body) headless(ctx context.Context, slow bool, err error) error {
 	_ = b.running.Cancel() // nothing, where the call is over

@@ -61,7 +61,7 @@ type Config struct {
 	Idle      time.Duration // an idle stream is closed; below the two minutes after which nodes do
 	SettleAge time.Duration // a lane that rested so long pays what it owes
 	Drain     time.Duration // for the receipt of a call that was cancelled, and for the last payments when the router stops
-	// Unsigned is how long a call goes on that waits for a router's signature, if something of its answer came. Zero: as long as the node waits.
+	// Unsigned is how long a call goes on that waits for a router's signature, if something of its answer was passed on. Zero: as long as the node waits.
 	Unsigned time.Duration
 }
 

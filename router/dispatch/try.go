@@ -76,9 +76,13 @@ func (t *try) run(ctx context.Context) (*gateway.Answer, error) {
 	if err == nil && !inTime {
 		err = context.Canceled // it is cancelled already, whatever came
 	}
+	if err == nil && t.others {
+		err = b.content()
+	}
 	if err != nil {
 		return nil, b.headless(ctx, !inTime && ctx.Err() == nil, err)
 	}
+	b.running.Passed()
 	return &gateway.Answer{
 		Node: address.String(), Reason: t.reason(b.client.via), Status: status, Header: header, Body: b, Charged: b.total,
 	}, nil

@@ -124,7 +124,7 @@ func (g *Gateway) run(ctx context.Context) error {
 	if g.routers, err = g.findRouters(ctx, info); err != nil {
 		return err
 	}
-	g.close = append(g.close, g.routers.close)
+	g.close = append(g.close, func() error { g.routers.close(); return nil })
 	store, err := ledger.Open(filepath.Join(o.Dir, "customer.db"))
 	if err != nil {
 		return err

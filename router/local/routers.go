@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"github.com/edgematrix/emc/pkg/receipt"
@@ -49,10 +48,9 @@ func (all links) run(ctx context.Context) {
 	group.Wait()
 }
 
-func (all links) close() error {
-	var errs []error
+// close ends the streams on which they sign. One that broke already is no reason to fail.
+func (all links) close() {
 	for _, l := range all {
-		errs = append(errs, l.cosigner.Close())
+		_ = l.cosigner.Close()
 	}
-	return errors.Join(errs...)
 }

@@ -254,7 +254,7 @@ func newScene(t testing.TB) *scene {
 	var running sync.WaitGroup
 	running.Go(func() { _ = s.Run(ctx) })
 	running.Go(func() { s.links.run(ctx) })
-	t.Cleanup(func() { stop(); running.Wait(); _ = s.links.close() })
+	t.Cleanup(func() { stop(); running.Wait(); s.links.close() })
 	return s
 }
 

@@ -20,7 +20,7 @@ type Call struct {
 	left   []byte    // of the last piece
 	told   uint64    // uemc
 	paid   uint64    // uemc, prepaid of this call
-	begun  bool      // something of the answer came
+	passed bool      // whoever asked has something of the answer
 	due    time.Time // since when the node waits for what the router does not sign; zero: it does not
 	err    error     // io.EOF after the receipt
 	result receipt.Receipt
@@ -31,6 +31,10 @@ func (k *Call) Request() receipt.Request { return k.request }
 
 // Told is what the node says to have delivered so far, uemc.
 func (k *Call) Told() uint64 { return k.told }
+
+// Passed notes that something of the answer was passed on: from now on nobody can begin it anew elsewhere, and the call
+// waits for a signature as long as Unsigned.
+func (k *Call) Passed() { k.passed = true }
 
 // Receipt is the accepted receipt, after Read returned io.EOF or Cancel nil.
 func (k *Call) Receipt() receipt.Receipt { return k.result }
@@ -141,7 +145,7 @@ func (k *Call) data(ctx context.Context, f Frame) error {
 		return k.lose(k.client.fail(frameError(errors.New("it tells less than before, or more than the maximum price"))))
 	}
 	_, _ = k.hash.Write(p.data)
-	k.left, k.told, k.begun, k.due = p.data, p.amount, true, time.Time{}
+	k.left, k.told, k.due = p.data, p.amount, time.Time{}
 	k.client.Lane.Heard(k.request.Nonce, k.told)
 	if k.told-min(k.told, k.paid) < max(k.client.Slice, 1) {
 		return nil
@@ -190,7 +194,7 @@ func (k *Call) starved(unsigned error) error {
 	case k.due.IsZero():
 		k.due = time.Now()
 	}
-	if k.begun && time.Since(k.due) < k.client.Unsigned {
+	if k.passed && time.Since(k.due) < k.client.Unsigned {
 		return nil
 	}
 	return errors.Join(unsigned, k.Cancel())
