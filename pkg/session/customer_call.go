@@ -111,7 +111,8 @@ func (l *Lane) PrepayTo(nonce, voucher, most uint64) error {
 }
 
 // Voucher pays for all accepted receipts and what is prepaid of open calls. The amount is durable before it is signed, and
-// never less than one before; the router's signature is on it. The last voucher comes again when nothing has changed.
+// never less than one before; the router's signature is on it, or it fails with ErrCosign. The last voucher comes again when
+// nothing has changed.
 func (l *Lane) Voucher(ctx context.Context) (receipt.Voucher, error) {
 	select {
 	case l.paying <- struct{}{}:
@@ -131,7 +132,7 @@ func (l *Lane) Voucher(ctx context.Context) (receipt.Voucher, error) {
 	}
 	if l.cosigner != nil {
 		if v.RouterSignature, err = l.cosigner.Cosign(ctx, v); err != nil {
-			return v, err
+			return v, wrap(ErrCosign, "%w", err)
 		}
 	}
 	l.last = v

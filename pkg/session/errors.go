@@ -36,6 +36,9 @@ var (
 	ErrResponse = errors.New("receipt for another answer")
 	// ErrOvercharge means a receipt over more than the stream told.
 	ErrOvercharge = errors.New("the receipt asks for more than was told")
+	// ErrCosign means a voucher that its router does not sign now. The reason is wrapped with it; another router of the session
+	// has a lane of its own.
+	ErrCosign = errors.New("the router does not co-sign")
 	// ErrLost means a ledger that lacks its end: the node holds what it should know.
 	ErrLost = errors.New("the ledger lost its end")
 )

@@ -135,7 +135,7 @@ func (r *process) start(ctx context.Context) (said routerSays, err error) {
 		return said, err
 	}
 	cfg := dispatch.Default()
-	cfg.Router, cfg.Cosigner, cfg.Sessions, cfg.Nodes, cfg.Host, cfg.Logger = key.Public().Address(), sequencer, keys, oneNode{r.node}, h, slog.New(slog.DiscardHandler)
+	cfg.Routers, cfg.Sessions, cfg.Nodes, cfg.Host, cfg.Logger = dispatch.One(key.Public().Address(), sequencer), keys, oneNode{r.node}, h, slog.New(slog.DiscardHandler)
 	backend, err := dispatch.New(cfg)
 	if err != nil {
 		return said, err

@@ -46,10 +46,10 @@ const (
 // Config is what a custody needs.
 type Config struct {
 	ChainID string
-	Router  receipt.Address
-	Chain   session.Chain // Cached
-	Store   ledger.Store  // of all sessions' customers
-	Keys    string        // the file of the keys
+	Router  receipt.Address // whose allotments are used; zero: those of all routers, by a customer's own gateway
+	Chain   session.Chain   // Cached
+	Store   ledger.Store    // of all sessions' customers
+	Keys    string          // the file of the keys
 	Now     func() time.Time
 	Pending int // keys that wait for their sessions; 10,000 when zero
 }
@@ -76,14 +76,24 @@ type Session struct {
 	allotted *allotted
 }
 
-// allotted is what the owner lets this router vouch for, as last seen.
+// allotted is what the owner lets each router vouch for, as last seen.
 type allotted struct {
-	mu  sync.Mutex
-	sum uint64
+	mu      sync.Mutex
+	routers []session.Router
 }
 
-func (a *allotted) set(n uint64) { a.mu.Lock(); a.sum = n; a.mu.Unlock() }
-func (a *allotted) get() uint64  { a.mu.Lock(); defer a.mu.Unlock(); return a.sum }
+func (a *allotted) set(routers []session.Router) { a.mu.Lock(); a.routers = routers; a.mu.Unlock() }
+
+func (a *allotted) get(router receipt.Address) uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.routers {
+		if r.Key.Address() == router {
+			return r.Allotment
+		}
+	}
+	return 0
+}
 
 // Open opens the file of the keys, or makes it, for its user alone.
 func Open(cfg Config) (*Custody, error) {
@@ -104,19 +114,25 @@ func Open(cfg Config) (*Custody, error) {
 // Close closes the file.
 func (c *Custody) Close() error { return c.db.Close() }
 
-// usable refuses a session in which no call can begin, and tells this router's allotment.
-func (c *Custody) usable(info session.Info) (uint64, error) {
+// usable refuses a session in which no call can begin, and tells the routers that may vouch here.
+func (c *Custody) usable(info session.Info) ([]session.Router, error) {
 	if !info.Open {
-		return 0, fmt.Errorf("%w: it is closing or closed; open another one", session.ErrSession)
+		return nil, fmt.Errorf("%w: it is closing or closed; open another one", session.ErrSession)
 	}
 	if info.ExpiresAt.Sub(c.cfg.Now()) < margin {
-		return 0, fmt.Errorf("%w: it ends at %s; open another one, or top it up", session.ErrSession, info.ExpiresAt.UTC().Format(time.RFC3339))
+		return nil, fmt.Errorf("%w: it ends at %s; open another one, or top it up", session.ErrSession, info.ExpiresAt.UTC().Format(time.RFC3339))
+	}
+	if c.cfg.Router.IsZero() {
+		if len(info.Routers) == 0 {
+			return nil, fmt.Errorf("%w: nothing of it is allotted to any router", ErrForeign)
+		}
+		return info.Routers, nil
 	}
 	r, ok := info.Router(c.cfg.Router)
 	if !ok {
-		return 0, fmt.Errorf("%w: nothing of it is allotted to %s", ErrForeign, c.cfg.Router)
+		return nil, fmt.Errorf("%w: nothing of it is allotted to %s", ErrForeign, c.cfg.Router)
 	}
-	return r.Allotment, nil
+	return []session.Router{r}, nil
 }
 
 // Session is one that was claimed, for a call that begins now. It fails with
@@ -126,7 +142,7 @@ func (c *Custody) Session(ctx context.Context, id receipt.SessionID) (*Session, 
 	if err != nil {
 		return nil, err
 	}
-	allotment, err := c.usable(info)
+	routers, err := c.usable(info)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +166,7 @@ func (c *Custody) Session(ctx context.Context, id receipt.SessionID) (*Session, 
 	if s.keyID != info.KeyID {
 		return nil, fmt.Errorf("%w: the session's key was replaced on the chain", session.ErrKey)
 	}
-	s.allotted.set(allotment)
+	s.allotted.set(routers)
 	return &Session{Customer: s.Customer, Info: info, keyID: s.keyID, allotted: s.allotted}, nil
 }
 
@@ -160,7 +176,7 @@ func (c *Custody) customer(id receipt.SessionID, secret *receipt.SecretKey, keyI
 	var err error
 	s.Customer, err = session.NewCustomer(session.CustomerConfig{
 		ChainID: c.cfg.ChainID, Session: id, Key: secret, Public: secret.Public(), KeyID: keyID, Store: c.cfg.Store, Now: c.cfg.Now,
-		Budget: func(receipt.Address) uint64 { return s.allotted.get() },
+		Budget: s.allotted.get,
 	})
 	return s, err
 }

@@ -207,7 +207,7 @@ func (d *Daemon) openHost(ctx context.Context) error {
 	d.paths = paths.New(paths.Config{Host: d.host, Self: d.address, Router: d.registry.Router, Protocol: call.Protocol, Timing: paths.DefaultTiming(), Logger: d.log})
 	dc := dispatch.Default()
 	dc.Paths = d.paths
-	dc.Router, dc.Cosigner, dc.Sessions, dc.Nodes, dc.Host, dc.Logger = d.address, d.cosigner, d.custody, d.registry, d.host, d.log
+	dc.Routers, dc.Sessions, dc.Nodes, dc.Host, dc.Logger = dispatch.One(d.address, d.cosigner), d.custody, d.registry, d.host, d.log
 	if d.dispatch, err = dispatch.New(dc); err != nil {
 		return err
 	}

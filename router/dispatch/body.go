@@ -29,11 +29,23 @@ type body struct {
 	err     error         // how it ended
 }
 
+// content waits for the first byte behind the head, as long as another router could still do better: many apps send a head
+// at once, and think then. It fails with ErrCosign alone; all else comes again by Read.
+func (b *body) content() error {
+	if _, err := b.reader.Peek(1); errors.Is(err, session.ErrCosign) {
+		return err
+	}
+	return nil
+}
+
 // headless ends a call whose answer did not begin as one.
 func (b *body) headless(ctx context.Context, slow bool, err error) error {
 	_ = b.running.Cancel() // nothing, where the call is over
 	b.release(err)
 	b.charged = b.charge()
+	if errors.Is(err, session.ErrCosign) && !errors.Is(err, session.ErrLedger) && ctx.Err() == nil {
+		return b.unsigned(err)
+	}
 	if said := (*call.Error)(nil); errors.As(err, &said) {
 		return b.refused(said)
 	}
@@ -45,8 +57,8 @@ func (b *body) headless(ctx context.Context, slow bool, err error) error {
 		b.done(selection.Cancelled, 0)
 		return err
 	}
-	if b.rested && !slow && errors.Is(err, call.ErrStream) && b.running.Told() == 0 && b.lane.Standing().Why == "" {
-		// It was broken before: the node, or its connection, was new meanwhile.
+	if (b.rested || !b.client.via.IsZero()) && !slow && errors.Is(err, call.ErrStream) && b.running.Told() == 0 && b.lane.Standing().Why == "" {
+		// It was broken before: the node, or its connection, was new meanwhile. Or the router went away that relayed it.
 		b.broke(b.lane)
 		b.done(selection.Cancelled, 0)
 		b.again, b.same, b.free = true, true, true
@@ -96,6 +108,9 @@ func (b *body) finish(err error) error {
 	kind, out := selection.OK, err
 	status := b.running.Receipt().Status
 	switch {
+	case errors.Is(err, session.ErrCosign) && !errors.Is(err, session.ErrLedger) && b.ctx.Err() == nil: // whatever the receipt says: what came since was not passed on
+		b.cfg.Logger.Warn("an answer ended in its middle, because its router does not co-sign", "router", b.router.Address, "node", b.lane.node(), "app", b.call.App, "error", err)
+		kind, out = selection.Cancelled, &gateway.Error{Kind: gateway.NodeFault, Words: "the router of this call went away in the middle of its answer; ask again, and it goes through another one"}
 	case b.receipted() && status == receipt.StatusComplete:
 	case b.ctx.Err() != nil:
 		kind, out = selection.Cancelled, b.ctx.Err()

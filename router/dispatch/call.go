@@ -30,6 +30,11 @@ func (d *Dispatch) Call(ctx context.Context, c gateway.Call) (*gateway.Answer, e
 		// Others would refuse, and look as if they failed.
 		Only: selection.Key(s.Info.Node),
 	}
+	routers := d.cfg.Routers.Of(s.Info)
+	if len(routers) == 0 {
+		return nil, unsigned(session.ErrCosign)
+	}
+	several := len(routers) > 1
 	var last error
 	var charged uint64
 	for attempts, again := 0, 0; attempts < max(d.cfg.Attempts, 1) && again < mostAgain; {
@@ -49,7 +54,7 @@ func (d *Dispatch) Call(ctx context.Context, c gateway.Call) (*gateway.Answer, e
 			}
 			break
 		}
-		t := &try{Dispatch: d, session: s, pick: pick, call: c, before: charged}
+		t := &try{Dispatch: d, session: s, router: routers[0], others: len(routers) > 1, several: several, pick: pick, call: c, before: charged}
 		answer, err := t.run(ctx)
 		if err == nil {
 			return answer, nil
@@ -58,6 +63,11 @@ func (d *Dispatch) Call(ctx context.Context, c gateway.Call) (*gateway.Answer, e
 		last = err
 		if !t.again || ctx.Err() != nil {
 			break
+		}
+		if t.elsewhere { // which happens once for each router
+			routers = routers[1:]
+			d.cfg.Logger.Info("a call is tried again through another router", "app", c.App, "router", t.router.Address, "error", err)
+			continue
 		}
 		if t.free {
 			again++
@@ -112,7 +122,7 @@ func (d *Dispatch) pickError(err error, app string) error {
 func sessionError(err error) error {
 	switch {
 	case errors.Is(err, session.ErrAllotment):
-		return &gateway.Error{Kind: gateway.SessionExhausted, Words: "what the session allots to this router is used up or held for calls that run: top the session up, or wait for them"}
+		return &gateway.Error{Kind: gateway.SessionExhausted, Words: "what the session allots is used up or held for calls that run: top the session up, or wait for them"}
 	case errors.Is(err, session.ErrSealed), errors.Is(err, session.ErrSession):
 		return &gateway.Error{Kind: gateway.SessionExpired, Words: err.Error()}
 	case errors.Is(err, session.ErrKey), errors.Is(err, custody.ErrForeign):

@@ -16,7 +16,6 @@ import (
 
 	"github.com/edgematrix/emc/pkg/mesh"
 	"github.com/edgematrix/emc/pkg/receipt"
-	"github.com/edgematrix/emc/pkg/session"
 	"github.com/edgematrix/emc/router/custody"
 	"github.com/edgematrix/emc/router/gateway"
 	"github.com/edgematrix/emc/router/registry"
@@ -46,8 +45,7 @@ type Paths interface {
 
 // Config is what calls need.
 type Config struct {
-	Router   receipt.Address // zero: calls go without one
-	Cosigner session.Cosigner
+	Routers  Routers
 	Sessions Sessions
 	Nodes    Nodes
 	Host     host.Host
@@ -63,6 +61,8 @@ type Config struct {
 	Idle      time.Duration // an idle stream is closed; below the two minutes after which nodes do
 	SettleAge time.Duration // a lane that rested so long pays what it owes
 	Drain     time.Duration // for the receipt of a call that was cancelled, and for the last payments when the router stops
+	// Unsigned is how long a call goes on that waits for a router's signature, if something of its answer was passed on. Zero: as long as the node waits.
+	Unsigned time.Duration
 }
 
 // Default has the figures of a public router.

@@ -64,10 +64,10 @@ type lanes struct {
 	closed  bool
 }
 
-// lane opens a session's way to a node. Whoever gets it leaves it.
-func (d *Dispatch) lane(s *custody.Session, n registry.Node) (*lane, error) {
+// lane opens a session's way to a node through a router. Whoever gets it leaves it.
+func (d *Dispatch) lane(s *custody.Session, r Router, n registry.Node) (*lane, error) {
 	key := d.key(n)
-	way, err := s.Lane(d.cfg.Router, key, d.cfg.Cosigner)
+	way, err := s.Lane(r.Address, key, r.Cosigner)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func (d *Dispatch) dial(ctx context.Context, l *lane) (*stream, error) {
 		return nil, fmt.Errorf("%w: %w", call.ErrStream, err)
 	}
 	slice := max(d.credit(l.node())/(shared+2), 1)
-	c, err := call.NewClient(call.ClientConfig{Lane: l.Lane, Slice: slice, Ahead: slice, Wait: frameWait, Write: frameWait, Drain: d.cfg.Drain}, raw)
+	c, err := call.NewClient(call.ClientConfig{Lane: l.Lane, Slice: slice, Ahead: slice, Wait: frameWait, Write: frameWait, Drain: d.cfg.Drain, Unsigned: d.cfg.Unsigned}, raw)
 	return &stream{c, via}, err
 }
 

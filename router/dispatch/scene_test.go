@@ -170,7 +170,7 @@ func (s *scene) open() {
 		Now: s.clock.Now, Margin: margin})
 	require.NoError(s, err)
 	cfg := s.cfg
-	cfg.Router, cfg.Cosigner, cfg.Sessions, cfg.Nodes, cfg.Host = s.key.public.Address(), s.sequencer, s.custody, s.reg, s.host
+	cfg.Routers, cfg.Sessions, cfg.Nodes, cfg.Host = dispatch.One(s.key.public.Address(), s.sequencer), s.custody, s.reg, s.host
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	d, err := dispatch.New(cfg)
 	require.NoError(s, err)

@@ -83,9 +83,13 @@ func (l *lane) judge(err error, wait time.Duration) {
 		return
 	}
 	l.again = time.Now().Add(wait << l.failed)
-	l.failed++
-	if errors.Is(err, session.ErrSealed) || errors.Is(err, session.ErrSession) {
+	switch {
+	case errors.Is(err, session.ErrSealed), errors.Is(err, session.ErrSession):
 		l.failed = mostFails // nothing is co-signed there any more
+	case errors.Is(err, session.ErrCosign):
+		// Its router is away, as it may be for hours: the node gets what it is owed when it is back.
+	default:
+		l.failed++
 	}
 }
 
@@ -99,7 +103,7 @@ func (d *Dispatch) pay(ctx context.Context, l *lane) error {
 			return err
 		}
 		err = c.Settle(ctx)
-		if !errors.Is(err, call.ErrStream) {
+		if errors.Is(err, session.ErrCosign) || !errors.Is(err, call.ErrStream) {
 			d.rest(l, c)
 		} else {
 			_ = c.Close()
@@ -108,7 +112,7 @@ func (d *Dispatch) pay(ctx context.Context, l *lane) error {
 				continue
 			}
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, session.ErrCosign) { // who co-signs tells when it does not
 			d.cfg.Logger.Info("a lane could not be settled", "node", l.node(), "error", err)
 		}
 		return err
@@ -145,7 +149,11 @@ func (d *Dispatch) reclaim(ctx context.Context, id receipt.SessionID) (some bool
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.Dial)
 	defer cancel()
 	for _, l := range d.lanes.all(func(key receipt.Lane) bool { return key.Session == id }) {
-		if l.Standing().Orphans > 0 && l.owes() && d.pay(ctx, l) == nil {
+		if l.Standing().Orphans == 0 || !l.owes() {
+			continue
+		}
+		// What was lost is known before anything is paid: a router that is away changes nothing of it.
+		if err := d.pay(ctx, l); err == nil || errors.Is(err, session.ErrCosign) {
 			some = true
 		}
 	}

@@ -23,14 +23,18 @@ const headBuffer = 4 << 10
 type try struct {
 	*Dispatch
 	session *custody.Session
+	router  Router
+	others  bool // that may be tried instead of this router
+	several bool // routers of the session
 	pick    *selection.Pick
 	call    gateway.Call
 	before  uint64 // uemc that earlier tries cost
 
-	again   bool   // another try may do better
-	same    bool   // at the same node, too
-	free    bool   // it was no fault of the node
-	charged uint64 // uemc, for nothing
+	again     bool   // another try may do better
+	same      bool   // at the same node, too
+	free      bool   // it was no fault of the node
+	elsewhere bool   // through another router
+	charged   uint64 // uemc, for nothing
 }
 
 // run returns when the head of the answer came.
@@ -42,7 +46,7 @@ func (t *try) run(ctx context.Context) (*gateway.Answer, error) {
 		t.again = true
 		return nil, &gateway.Error{Kind: gateway.NodeFault, Words: "the node has just left the chain"}
 	}
-	l, err := t.lane(t.session, n)
+	l, err := t.lane(t.session, t.router, n)
 	if err != nil {
 		return nil, t.failed(ctx, false, err)
 	}
@@ -72,20 +76,28 @@ func (t *try) run(ctx context.Context) (*gateway.Answer, error) {
 	if err == nil && !inTime {
 		err = context.Canceled // it is cancelled already, whatever came
 	}
+	if err == nil && t.others {
+		err = b.content()
+	}
 	if err != nil {
 		return nil, b.headless(ctx, !inTime && ctx.Err() == nil, err)
 	}
+	b.running.Passed()
 	return &gateway.Answer{
 		Node: address.String(), Reason: t.reason(b.client.via), Status: status, Header: header, Body: b, Charged: b.total,
 	}, nil
 }
 
-// reason tells why this node, and by which way.
+// reason tells why this node, by which way, and whose signature pays, where that could be another one's.
 func (t *try) reason(via receipt.Address) string {
-	if via.IsZero() {
-		return t.pick.Reason
+	out := t.pick.Reason
+	if !via.IsZero() {
+		out += "; through router " + via.String()
 	}
-	return t.pick.Reason + "; through router " + via.String()
+	if t.several {
+		out += "; co-signed by router " + t.router.Address.String()
+	}
+	return out
 }
 
 // ask sends the call to the node. A stream that rested may have broken meanwhile: then a new one is tried.
@@ -100,6 +112,9 @@ func (b *body) ask(ctx context.Context) error {
 		case err == nil:
 			b.client, b.rested = client, rested
 			return nil
+		case errors.Is(err, session.ErrCosign): // the stream is as good as before
+			b.rest(b.lane, client)
+			return err
 		case errors.Is(err, call.ErrStream):
 			_ = client.Close()
 			b.broke(b.lane)
@@ -127,11 +142,13 @@ func (t *try) failed(ctx context.Context, slow bool, err error) error {
 	}
 	var said *call.Error
 	switch {
-	case errors.As(err, &said):
-		return t.refused(said)
 	case errors.Is(err, session.ErrLedger): // also where it ended a stream
 		t.done(selection.Cancelled, 0)
 		return err
+	case errors.Is(err, session.ErrCosign): // also in a router's own words
+		return t.unsigned(err)
+	case errors.As(err, &said):
+		return t.refused(said)
 	case errors.Is(err, session.ErrQuarantined):
 		t.fault(err)
 		return quarantined()
@@ -148,7 +165,22 @@ func (t *try) failed(ctx context.Context, slow bool, err error) error {
 	}
 	// The session's, or the router's own.
 	t.done(selection.Cancelled, 0)
+	t.turn(err)
 	return sessionError(err)
+}
+
+// unsigned is no fault of the node: what it is owed was not co-signed.
+func (t *try) unsigned(err error) error {
+	t.done(selection.Cancelled, 0)
+	t.turn(err)
+	return unsigned(err)
+}
+
+// turn has the call go on through another router, where there is one that may do better.
+func (t *try) turn(err error) {
+	if t.others && elsewhere(err) {
+		t.again, t.elsewhere = true, true
+	}
 }
 
 // fault blames the node.
@@ -163,7 +195,14 @@ func (t *try) fault(err error) {
 func (t *try) refused(said *call.Error) error {
 	t.again = true
 	switch said.Code {
-	case call.CodeBusy, call.CodeCover, call.CodeCredit:
+	case call.CodeCover, call.CodeCredit:
+		if t.others { // it is of this router's lanes that the node wants no more
+			t.done(selection.Cancelled, 0)
+			t.elsewhere = true
+			return overloaded(time.Second)
+		}
+		fallthrough
+	case call.CodeBusy:
 		retry := max(said.Retry, time.Second)
 		t.done(selection.Busy, retry)
 		return overloaded(retry)

@@ -1,6 +1,6 @@
 // Package local is the gateway that a customer runs himself: the key of his session
-// never leaves his machine. A router co-signs his vouchers, and passes on to him what
-// nodes say of themselves; he calls the nodes where the chain says that they are
+// never leaves his machine. The session's routers co-sign his vouchers, one at a time, and
+// pass on to him what nodes say of themselves; when one dies, another one goes on. He calls the nodes where the chain says that they are
 // reached: directly, or through a circuit of a router's relay, which cannot read.
 package local
 
@@ -9,7 +9,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -17,7 +16,6 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -54,21 +52,23 @@ type Options struct {
 }
 
 const (
-	cosignWait = 30 * time.Second
-	dialWait   = 10 * time.Second
-	keep       = time.Second
-	again      = 5 * time.Second // until the router is dialled again
+	// cosignAlone is how long a signature is waited for where no other router can give one.
+	cosignAlone = 30 * time.Second
+	// unsigned is how long an answer waits in its middle for a signature that does not come.
+	unsigned = 5 * time.Second
+	keep     = time.Second
 	// silence is how long a first node is waited for: of each the first status is lost while the chain is asked about it.
 	silence = 3 * mesh.Interval
 )
 
 // Gateway is one that runs.
 type Gateway struct {
-	opts   Options
-	router peer.AddrInfo
-	host   host.Host
-	paths  *paths.Paths
-	close  []func() error
+	opts    Options
+	nodes   *registry.Registry
+	routers links
+	host    host.Host
+	paths   *paths.Paths
+	close   []func() error
 
 	heard chan struct{} // closed when a node was heard
 	once  sync.Once
@@ -109,10 +109,7 @@ func (g *Gateway) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	router, err := g.findRouter(ctx, info)
-	if err != nil {
-		return err
-	}
+	g.nodes = registry.New(o.Chain, o.Logger)
 	if err := g.lock(); err != nil { // not before: a session that is none leaves no directory behind
 		return err
 	}
@@ -124,13 +121,17 @@ func (g *Gateway) run(ctx context.Context) error {
 		return err
 	}
 	g.close = append(g.close, g.host.Close)
+	if g.routers, err = g.findRouters(ctx, info); err != nil {
+		return err
+	}
+	g.close = append(g.close, func() error { g.routers.close(); return nil })
 	store, err := ledger.Open(filepath.Join(o.Dir, "customer.db"))
 	if err != nil {
 		return err
 	}
 	g.close = append(g.close, store.Close)
 	sessions, err := custody.Open(custody.Config{
-		ChainID: o.Chain.ChainID(), Router: router, Chain: chain, Store: store, Keys: filepath.Join(o.Dir, "sessions.db"), Now: time.Now,
+		ChainID: o.Chain.ChainID(), Chain: chain, Store: store, Keys: filepath.Join(o.Dir, "sessions.db"), Now: time.Now,
 	})
 	if err != nil {
 		return err
@@ -139,33 +140,31 @@ func (g *Gateway) run(ctx context.Context) error {
 	if err := sessions.Adopt(ctx, o.Secret, o.Session); err != nil {
 		return err
 	}
-	nodes := registry.New(o.Chain, o.Logger)
-	cosigner := &call.Cosigner{Wait: cosignWait, Open: func(ctx context.Context) (io.ReadWriteCloser, error) {
-		return g.host.NewStream(ctx, g.router.ID, call.CosignProtocol)
-	}}
-	g.close = append(g.close, cosigner.Close)
 	cfg := dispatch.Default()
-	cfg.Router, cfg.Cosigner, cfg.Sessions, cfg.Nodes, cfg.Host, cfg.Logger, cfg.Reach = router, cosigner, sessions, nodes, g.host, o.Logger, g.reach
-	g.paths = paths.New(paths.Config{Host: g.host, Router: nodes.Router, Introduction: transfer.Introduction{Session: o.Session.String()},
+	cfg.Routers, cfg.Sessions, cfg.Nodes, cfg.Host, cfg.Logger, cfg.Reach = g.routers, sessions, g.nodes, g.host, o.Logger, g.reach
+	if len(g.routers) > 1 {
+		cfg.Unsigned = unsigned
+	}
+	g.paths = paths.New(paths.Config{Host: g.host, Router: g.nodes.Router, Introduction: transfer.Introduction{Session: o.Session.String()},
 		Protocol: call.Protocol, Timing: paths.DefaultTiming(), Logger: o.Logger})
 	cfg.Paths = g.paths
 	calls, err := dispatch.New(cfg)
 	if err != nil {
 		return err
 	}
-	topic, err := mesh.Join(ctx, mesh.Config{Host: g.host, ChainID: o.Chain.ChainID(), Admit: nodes.Admit, Logger: o.Logger, Heard: func(s mesh.Status) {
+	topic, err := mesh.Join(ctx, mesh.Config{Host: g.host, ChainID: o.Chain.ChainID(), Admit: g.nodes.Admit, Logger: o.Logger, Heard: func(s mesh.Status) {
 		calls.Heard(s)
 		g.once.Do(func() { close(g.heard) })
 	}})
 	if err != nil {
 		return err
 	}
-	o.Logger.Info("gateway started", "session", o.Session, "until", info.ExpiresAt.UTC().Format(time.RFC3339), "router", router, "home", o.Dir)
-	return g.serve(ctx, nodes, calls, topic)
+	o.Logger.Info("gateway started", "session", o.Session, "until", info.ExpiresAt.UTC().Format(time.RFC3339), "routers", len(g.routers), "home", o.Dir)
+	return g.serve(ctx, calls, topic)
 }
 
 // serve runs everything until ctx ends or one part fails.
-func (g *Gateway) serve(ctx context.Context, nodes *registry.Registry, calls *dispatch.Dispatch, topic *mesh.Topic) error {
+func (g *Gateway) serve(ctx context.Context, calls *dispatch.Dispatch, topic *mesh.Topic) error {
 	web, key, err := g.web(calls)
 	if err != nil {
 		return err
@@ -178,11 +177,11 @@ func (g *Gateway) serve(ctx context.Context, nodes *registry.Registry, calls *di
 	rest, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var after errgroup.Group
-	after.Go(func() error { return nodes.Run(rest) })
+	after.Go(func() error { return g.nodes.Run(rest) })
 	after.Go(func() error { return topic.Run(rest) })
 	after.Go(func() error { return calls.Run(rest) })
 	after.Go(func() error { return g.paths.Run(rest) })
-	after.Go(func() error { g.dial(rest); return nil })
+	after.Go(func() error { g.routers.run(rest); return nil })
 	if g.opts.Ready != nil {
 		after.Go(func() error { g.ready(rest, "http://"+listener.Addr().String()+"/v1", key); return nil })
 	}
@@ -240,18 +239,34 @@ func (g *Gateway) web(calls *dispatch.Dispatch) (*gateway.Gateway, string, error
 	return web, secret, err
 }
 
-// findRouter is the first of the session's routers that the chain knows the place of.
-func (g *Gateway) findRouter(ctx context.Context, info session.Info) (receipt.Address, error) {
-	for _, r := range info.Routers {
-		address := r.Key.Address()
-		v, err := g.opts.Chain.Node(ctx, address.String())
-		if err != nil || len(v.Node.Endpoints) == 0 {
-			continue
-		}
-		g.router, err = transfer.Place(v.Node.Pubkey, v.Node.Endpoints)
-		return address, err
+// findRouters are the session's, as far as the chain says where they are reached: one that says so later is found then.
+func (g *Gateway) findRouters(ctx context.Context, info session.Info) (links, error) {
+	t := defaultTiming()
+	if len(info.Routers) == 1 {
+		t.Sign = cosignAlone
 	}
-	return receipt.Address{}, fmt.Errorf("none of the session's %d router(s) says on the chain where it is reached: open a session that allots to one that does", len(info.Routers))
+	var out links
+	known := 0
+	for _, r := range info.Routers {
+		address, last := r.Key.Address(), peer.AddrInfo{}
+		if v, err := g.opts.Chain.Node(ctx, address.String()); err == nil && len(v.Node.Endpoints) > 0 {
+			if last, err = transfer.Place(v.Node.Pubkey, v.Node.Endpoints); err != nil {
+				return nil, err
+			}
+			known++
+		}
+		out = append(out, newLink(&link{address: address, host: g.host, timing: t, alone: len(info.Routers) == 1, log: g.opts.Logger,
+			place: func() (peer.AddrInfo, bool) {
+				if at, ok := g.nodes.Router(address); ok && len(at.Addrs) > 0 {
+					return at, true
+				}
+				return last, last.ID != ""
+			}}))
+	}
+	if known == 0 {
+		return nil, fmt.Errorf("none of the session's %d router(s) says on the chain where it is reached: open a session that allots to one that does", len(info.Routers))
+	}
+	return out, nil
 }
 
 // reach dials a node where the chain says that it is: directly, or through a router that it has a place with.
@@ -261,28 +276,4 @@ func (g *Gateway) reach(ctx context.Context, n registry.Node) error {
 		return err
 	}
 	return transfer.Reach(ctx, g.host, at, transfer.Introduction{Session: g.opts.Session.String()})
-}
-
-// dial keeps the connection to the router: gossip comes through it.
-func (g *Gateway) dial(ctx context.Context) {
-	said := false
-	for ctx.Err() == nil {
-		there := g.host.Network().Connectedness(g.router.ID) == network.Connected
-		try, cancel := context.WithTimeout(ctx, dialWait)
-		err := transfer.Connect(try, g.host, g.router)
-		cancel()
-		if err != nil && !said && ctx.Err() == nil {
-			g.opts.Logger.Warn("the router is not reached; trying again until it is", "peer", g.router.ID, "error", err)
-		}
-		if err == nil && !there {
-			g.opts.Logger.Info("connected to the router", "peer", g.router.ID)
-		}
-		said = err != nil
-		wait := time.NewTimer(again)
-		select {
-		case <-ctx.Done():
-			wait.Stop()
-		case <-wait.C:
-		}
-	}
 }

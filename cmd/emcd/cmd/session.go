@@ -55,7 +55,8 @@ type claim struct {
 }
 
 func sessionOpenCmd() *cobra.Command {
-	var router, own string
+	var routers []string
+	var own string
 	var life time.Duration
 	cmd := &cobra.Command{
 		Use:   "open DEPOSIT --router URL|ADDRESS",
@@ -67,12 +68,17 @@ each with a limit of its own ("emcd session api-key create"), and programs shoul
 
 With --key NAME the session's key is one of your keyring, which no router gets: the router co-signs what you spend, and
 the gateway that your programs call is one that you run. Make a key for nothing else, because whoever has it can spend
-the deposit.`,
+the deposit.
+
+With --key there can be several routers, up to four: the deposit is split between them in equal shares, and what cannot be
+split is the first one's. Your gateway asks the first one that answers, and goes on through the next when it dies, or when
+its share is used up. What a dead router did not co-sign comes back when the session ends, as all does that is not spent;
+"emcd tx market top-up-session" adds to the share of another one meanwhile.`,
 		Example: `  emcd session open 10emc --router http://127.0.0.1:8080 --from alice
   OPENAI_BASE_URL=http://127.0.0.1:8080/v1 OPENAI_API_KEY=sk-emc-… your-program
 
   emcd keys add calls
-  emcd session open 10emc --key calls --router emc1… --from alice
+  emcd session open 10emc --key calls --router emc1… --router emc1… --from alice
   emc-router gateway SESSION --key calls --chain-id emc-1`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -88,12 +94,16 @@ the deposit.`,
 			}
 			d := opening{wallet: wallet, deposit: deposit, life: life}
 			if own != "" {
-				return d.withKey(cmd.OutOrStdout(), chain, own, router)
+				return d.withKey(cmd.OutOrStdout(), chain, own, routers)
 			}
-			return d.atRouter(ctx, cmd.OutOrStdout(), chain, router)
+			if len(routers) != 1 {
+				return errors.New("without --key there is one --router: it makes the session's key, and no other has it. Open a session at each, " +
+					"and give programs the base URLs and keys of all; or keep the key yourself, with --key")
+			}
+			return d.atRouter(ctx, cmd.OutOrStdout(), chain, routers[0])
 		},
 	}
-	cmd.Flags().StringVar(&router, "router", "", "URL of the router's gateway; with --key, the router's address on the chain (required)")
+	cmd.Flags().StringSliceVar(&routers, "router", nil, "URL of the router's gateway; with --key, the router's address on the chain, once for each router (required)")
 	cmd.Flags().StringVar(&own, "key", "", "name of a key in the keyring that becomes the session's, for a gateway of your own")
 	cmd.Flags().DurationVar(&life, "for", 24*time.Hour, "how long the session lives")
 	_ = cmd.MarkFlagRequired("router")
@@ -108,11 +118,21 @@ type opening struct {
 	life    time.Duration
 }
 
-// open allots the whole deposit to one router.
-func (d opening) open(ctx context.Context, key []byte, router string) (opened types.MsgOpenSessionResponse, err error) {
+// allot splits the whole deposit between routers.
+func (d opening) allot(routers []string) (out []types.Allotment) {
+	share := d.deposit.Amount.QuoRaw(int64(len(routers)))
+	for _, r := range routers {
+		out = append(out, types.Allotment{Router: r, Amount: sdk.NewCoin(d.deposit.Denom, share)})
+	}
+	rest := d.deposit.Amount.Sub(share.MulRaw(int64(len(routers))))
+	out[0].Amount = out[0].Amount.AddAmount(rest)
+	return out
+}
+
+// open opens a session whose deposit is allotted to routers.
+func (d opening) open(ctx context.Context, key []byte, routers ...string) (opened types.MsgOpenSessionResponse, err error) {
 	tx, err := d.wallet.Send(ctx, &types.MsgOpenSession{
-		Owner: d.wallet.Address(), Deposit: d.deposit, Key: key, Seconds: uint64(d.life / time.Second),
-		Allotments: []types.Allotment{{Router: router, Amount: d.deposit}},
+		Owner: d.wallet.Address(), Deposit: d.deposit, Key: key, Seconds: uint64(d.life / time.Second), Allotments: d.allot(routers),
 	}, func(string) error { return nil })
 	if err != nil {
 		return opened, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/cosmos/cosmos-sdk/client"
@@ -15,21 +16,55 @@ import (
 	"github.com/edgematrix/emc/app"
 	"github.com/edgematrix/emc/pkg/jobclient"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
+	"github.com/edgematrix/emc/x/market/types"
 )
 
 // withKey opens a session whose key stays with its owner, and tells how to call with it.
 // All is checked before the deposit is paid: with a key that cannot sign calls, or a
 // router that is none, it would lie there until the session is closed.
-func (d opening) withKey(out io.Writer, chain client.Context, name, router string) error {
-	ctx := chain.CmdContext
+func (d opening) withKey(out io.Writer, chain client.Context, name string, routers []string) error {
 	key, err := sessionKey(chain.Keyring, name, d.wallet.Address())
 	if err != nil {
 		return err
 	}
+	if err := distinct(routers); err != nil {
+		return err
+	}
+	for _, r := range routers {
+		if err := cosigns(chain, r); err != nil {
+			return err
+		}
+	}
+	opened, err := d.open(chain.CmdContext, key, routers...)
+	if err != nil {
+		return err
+	}
+	tellSession(out, opened.Session, opened.ExpiresAt)
+	fmt.Fprintf(out, "next      %s\n", gatewayLine(chain, opened.Session, name))
+	return nil
+}
+
+// distinct refuses no router, more than a session can have, and one named twice.
+func distinct(routers []string) error {
+	if n := len(routers); n == 0 {
+		return errors.New("--router is empty: it is the router's address on the chain, emc1…")
+	} else if n > types.MaxRouters {
+		return fmt.Errorf("--router: a session has at most %d routers, %d were given", types.MaxRouters, n)
+	}
+	for i, r := range routers {
+		if slices.Contains(routers[:i], r) {
+			return fmt.Errorf("--router %s: it is there twice; its share would be no larger", r)
+		}
+	}
+	return nil
+}
+
+// cosigns refuses what is no router that can be asked for signatures.
+func cosigns(chain client.Context, router string) error {
 	if _, err := sdk.AccAddressFromBech32(router); err != nil {
 		return fmt.Errorf("--router %s: with --key it is the router's address on the chain, emc1…, which its operator tells (`emc-router status` shows it): %w", router, err)
 	}
-	view, err := computetypes.NewQueryClient(chain).Node(ctx, &computetypes.QueryNodeRequest{Node: router})
+	view, err := computetypes.NewQueryClient(chain).Node(chain.CmdContext, &computetypes.QueryNodeRequest{Node: router})
 	switch {
 	case err != nil:
 		return fmt.Errorf("--router %s: the chain knows no such router: %s", router, jobclient.Plain(err.Error()))
@@ -38,12 +73,6 @@ func (d opening) withKey(out io.Writer, chain client.Context, name, router strin
 	case len(view.Node.Node.Endpoints) == 0:
 		return fmt.Errorf("--router %s: it does not say on the chain where it is reached; wait until it runs, or take another one", router)
 	}
-	opened, err := d.open(ctx, key, router)
-	if err != nil {
-		return err
-	}
-	tellSession(out, opened.Session, opened.ExpiresAt)
-	fmt.Fprintf(out, "next      %s\n", gatewayLine(chain, opened.Session, name))
 	return nil
 }
 

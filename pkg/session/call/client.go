@@ -22,6 +22,9 @@ type ClientConfig struct {
 	Wait  time.Duration // for each frame of the node
 	Write time.Duration // for each frame to the node
 	Drain time.Duration // how long a cancelled call waits for its receipt
+	// Unsigned is how long a call goes on for which the node waits for a voucher that the router does not sign, once Passed
+	// was called; before that it ends at once. Zero: it goes on as long as the node waits.
+	Unsigned time.Duration
 }
 
 // Client makes the calls of one stream, one after the other. Several clients of a lane work at the same time.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/edgematrix/emc/pkg/receipt"
 	"github.com/edgematrix/emc/pkg/session"
@@ -16,10 +17,12 @@ type Call struct {
 	request receipt.Request
 	hash    receipt.ResponseHash
 
-	left   []byte // of the last piece
-	told   uint64 // uemc
-	paid   uint64 // uemc, prepaid of this call
-	err    error  // io.EOF after the receipt
+	left   []byte    // of the last piece
+	told   uint64    // uemc
+	paid   uint64    // uemc, prepaid of this call
+	passed bool      // whoever asked has something of the answer
+	due    time.Time // since when the node waits for what the router does not sign; zero: it does not
+	err    error     // io.EOF after the receipt
 	result receipt.Receipt
 }
 
@@ -28,6 +31,10 @@ func (k *Call) Request() receipt.Request { return k.request }
 
 // Told is what the node says to have delivered so far, uemc.
 func (k *Call) Told() uint64 { return k.told }
+
+// Passed notes that something of the answer was passed on: from now on nobody can begin it anew elsewhere, and the call
+// waits for a signature as long as Unsigned.
+func (k *Call) Passed() { k.passed = true }
 
 // Receipt is the accepted receipt, after Read returned io.EOF or Cancel nil.
 func (k *Call) Receipt() receipt.Receipt { return k.result }
@@ -108,9 +115,13 @@ func (k *Call) handle(ctx context.Context, f Frame) error {
 		if err != nil {
 			return k.lose(k.client.fail(err))
 		}
-		return k.pay(ctx, func(l *session.Lane) error {
+		unsigned, err := k.pay(ctx, func(l *session.Lane) error {
 			return l.PrepayTo(k.request.Nonce, n, k.told+min(k.client.Ahead, k.request.MaxPrice-k.told))
 		})
+		if err != nil {
+			return err
+		}
+		return k.starved(unsigned)
 	case KindTaken:
 		if err := k.client.taken(f); err != nil {
 			return k.lose(err)
@@ -134,40 +145,59 @@ func (k *Call) data(ctx context.Context, f Frame) error {
 		return k.lose(k.client.fail(frameError(errors.New("it tells less than before, or more than the maximum price"))))
 	}
 	_, _ = k.hash.Write(p.data)
-	k.left, k.told = p.data, p.amount
+	k.left, k.told, k.due = p.data, p.amount, time.Time{}
 	k.client.Lane.Heard(k.request.Nonce, k.told)
 	if k.told-min(k.told, k.paid) < max(k.client.Slice, 1) {
 		return nil
 	}
-	return k.pay(ctx, func(l *session.Lane) error { return l.Prepay(k.request.Nonce, k.told) })
+	_, err = k.pay(ctx, func(l *session.Lane) error { return l.Prepay(k.request.Nonce, k.told) })
+	return err
 }
 
-// pay sends a voucher in the middle of the call. A router that does not answer does not end it: the node waits a while for
-// the next one.
-func (k *Call) pay(ctx context.Context, prepay func(*session.Lane) error) error {
+// pay sends a voucher in the middle of the call. A router that does not sign does not end it, and is told as unsigned: the
+// node waits a while for the next one.
+func (k *Call) pay(ctx context.Context, prepay func(*session.Lane) error) (unsigned, err error) {
 	c := k.client
 	if err := prepay(c.Lane); err != nil {
 		if errors.Is(err, session.ErrUnknownCall) {
-			return nil // its receipt came by Resume
+			return nil, nil // its receipt came by Resume
 		}
-		return k.lose(c.fail(err))
+		return nil, k.lose(c.fail(err))
 	}
 	v, err := c.Lane.Voucher(ctx)
 	switch {
 	case errors.Is(err, session.ErrLedger), errors.Is(err, session.ErrQuarantined):
-		return k.lose(c.fail(err))
+		return nil, k.lose(c.fail(err))
 	case err != nil:
-		return nil //nolint:nilerr // without a router's signature now; the node waits, and the next try may get one
+		return err, nil
 	}
 	b, err := v.MarshalBinary()
 	if err == nil {
 		err = c.conn.write(c.Write, KindVoucher, b)
 	}
 	if err != nil {
-		return k.lose(c.fail(err))
+		return nil, k.lose(c.fail(err))
 	}
 	k.paid = max(k.paid, k.told)
-	return nil
+	return nil, nil
+}
+
+// starved ends a call whose node waits for a voucher that the router does not sign, when that has been so for long. What
+// was delivered is owed; whoever asked can go on through another router.
+func (k *Call) starved(unsigned error) error {
+	switch {
+	case !errors.Is(unsigned, session.ErrCosign):
+		k.due = time.Time{}
+		return nil
+	case k.client.Unsigned <= 0:
+		return nil
+	case k.due.IsZero():
+		k.due = time.Now()
+	}
+	if k.passed && time.Since(k.due) < k.client.Unsigned {
+		return nil
+	}
+	return errors.Join(unsigned, k.Cancel())
 }
 
 func (k *Call) end(f Frame) error {

@@ -25,7 +25,8 @@ type Cosigner struct {
 var _ session.Cosigner = (*Cosigner)(nil)
 
 // Cosign implements session.Cosigner. A stream that broke since the last time is replaced once: asking again for the same
-// voucher gets the same signature.
+// voucher gets the same signature. One on which no answer came in time is not asked again at once, so that a router which is
+// gone costs its customer Wait, and no more.
 func (c *Cosigner) Cosign(ctx context.Context, v receipt.Voucher) (receipt.Signature, error) {
 	b, err := v.MarshalBinary()
 	if err != nil {
@@ -36,7 +37,7 @@ func (c *Cosigner) Cosign(ctx context.Context, v receipt.Voucher) (receipt.Signa
 	kept := c.conn != nil
 	sig, err := c.ask(ctx, b)
 	var answered *Error
-	if err != nil && kept && ctx.Err() == nil && !errors.As(err, &answered) {
+	if err != nil && kept && ctx.Err() == nil && !errors.As(err, &answered) && !isTimeout(err) {
 		sig, err = c.ask(ctx, b)
 	}
 	return sig, err
