@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -108,6 +109,9 @@ func (t *Topic) Say(ctx context.Context, s Status) error {
 
 // Routers is how many others are on the topic.
 func (t *Topic) Routers() int { return len(t.topic.ListPeers()) }
+
+// Listens tells whether a peer is on the topic.
+func (t *Topic) Listens(id peer.ID) bool { return slices.Contains(t.topic.ListPeers(), id) }
 
 // Run hands on what is heard until ctx ends.
 func (t *Topic) Run(ctx context.Context) error {
