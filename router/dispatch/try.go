@@ -75,6 +75,7 @@ func (t *try) run(ctx context.Context) (*gateway.Answer, error) {
 	if err != nil {
 		return nil, b.headless(ctx, !inTime && ctx.Err() == nil, err)
 	}
+	t.pick.Began()
 	return &gateway.Answer{
 		Node: address.String(), Reason: t.reason(b.client.via), Status: status, Header: header, Body: b, Charged: b.total,
 	}, nil
