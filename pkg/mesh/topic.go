@@ -44,9 +44,10 @@ type Config struct {
 
 // Topic is one end of a chain's topic.
 type Topic struct {
-	cfg   Config
-	topic *pubsub.Topic
-	sub   *pubsub.Subscription
+	cfg       Config
+	topic     *pubsub.Topic
+	sub       *pubsub.Subscription
+	strangers *strangers
 
 	mu    sync.Mutex
 	nodes map[receipt.Address]*speaker
@@ -77,11 +78,13 @@ func Join(ctx context.Context, cfg Config) (*Topic, error) {
 	if cfg.Tracer != nil {
 		options = append(options, pubsub.WithRawTracer(cfg.Tracer))
 	}
+	strangers := newStrangers()
+	options = append(options, pubsub.WithRawTracer(strangers), pubsub.WithAppSpecificRpcInspector(strangers.inspect))
 	gossip, err := pubsub.NewGossipSub(ctx, cfg.Host, options...)
 	if err != nil {
 		return nil, fmt.Errorf("gossip: %w", err)
 	}
-	t := &Topic{cfg: cfg, nodes: map[receipt.Address]*speaker{}}
+	t := &Topic{cfg: cfg, strangers: strangers, nodes: map[receipt.Address]*speaker{}}
 	if cfg.Heard != nil {
 		if err := gossip.RegisterTopicValidator(TopicName(cfg.ChainID), t.validate, pubsub.WithValidatorInline(true)); err != nil {
 			return nil, fmt.Errorf("gossip: %w", err)
