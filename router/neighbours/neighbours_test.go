@@ -94,6 +94,12 @@ func (s *site) host(options ...transfer.HostOption) (host.Host, receipt.Address)
 // router opens one whose gate has no place for strangers.
 func (s *site) router(timing neighbours.Timing) *router {
 	s.Helper()
+	return s.routerThat(s.Admit, timing)
+}
+
+// routerThat passes on what it admits.
+func (s *site) routerThat(admits func(receipt.Address) bool, timing neighbours.Timing) *router {
+	s.Helper()
 	cfg := admission.Default()
 	cfg.Nodes, cfg.Customer, cfg.Strangers = s, func(receipt.Address) bool { return false }, 0
 	gate := admission.New(cfg)
@@ -102,7 +108,7 @@ func (s *site) router(timing neighbours.Timing) *router {
 	r.host, address = s.host(transfer.WithGate(gate))
 	s.register(address)
 	var err error
-	r.topic, err = mesh.Join(s.Context(), mesh.Config{Host: r.host, ChainID: chainID, Admit: s.Admit, Logger: slog.New(slog.DiscardHandler), Heard: func(st mesh.Status) {
+	r.topic, err = mesh.Join(s.Context(), mesh.Config{Host: r.host, ChainID: chainID, Admit: admits, Logger: slog.New(slog.DiscardHandler), Heard: func(st mesh.Status) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.heard[st.Node] = st.Sequence
@@ -165,35 +171,62 @@ func TestAStatusGoesOnFromRouterToRouter(t *testing.T) {
 		s.router(quick())
 	}
 	s.begin()
-	node, address := s.host()
-	s.register(address)
-	says, err := mesh.Join(t.Context(), mesh.Config{Host: node, ChainID: chainID, Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	home := s.routers[0].host
-	require.NoError(t, node.Connect(t.Context(), peer.AddrInfo{ID: home.ID(), Addrs: home.Addrs()}))
 	s.until("all routers have their neighbours", func() bool {
 		for _, r := range s.routers {
 			if r.links.Count() != neighbours.Dials {
 				return false
 			}
 		}
-		return says.Routers() == 1
+		return true
 	})
+	s.everybodyHears(s.routers, s.routers[0])
+	for i, r := range s.routers {
+		require.LessOrEqual(t, r.dialled(), neighbours.Dials, fmt.Sprint("router ", i))
+	}
+}
+
+// everybodyHears has a node that dials one router speak until all of some heard it.
+func (s *site) everybodyHears(all []*router, home *router) {
+	s.Helper()
+	node, address := s.host()
+	s.register(address)
+	says, err := mesh.Join(s.Context(), mesh.Config{Host: node, ChainID: chainID, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(s, err)
+	require.NoError(s, node.Connect(s.Context(), peer.AddrInfo{ID: home.host.ID(), Addrs: home.host.Addrs()}))
+	s.until("the node knows its router", func() bool { return says.Routers() == 1 })
 	sequence := uint64(0)
+	tick := time.NewTicker(300 * time.Millisecond) // four a second are heard
+	defer tick.Stop()
 	s.until("all routers hear the node", func() bool {
-		sequence++
-		require.NoError(t, says.Say(t.Context(), mesh.Status{Sequence: sequence, Accepting: true}))
-		time.Sleep(300 * time.Millisecond) // four a second are heard
-		for _, r := range s.routers {
+		select {
+		case <-tick.C:
+			sequence++
+			require.NoError(s, says.Say(s.Context(), mesh.Status{Sequence: sequence, Accepting: true}))
+		default:
+		}
+		for _, r := range all {
 			if !r.has(address, 1) {
 				return false
 			}
 		}
 		return true
 	})
-	for i, r := range s.routers {
-		require.LessOrEqual(t, r.dialled(), neighbours.Dials, fmt.Sprint("router ", i))
+}
+
+// Half of the routers pass on nothing: the others hear a node that dials one of them all the same, as each draws others anew.
+func TestRoutersThatDropEverything(t *testing.T) {
+	s := newSite(t)
+	timing := quick()
+	timing.Renew = 500 * time.Millisecond
+	for range neighbours.Dials { // the first that the chain lists
+		s.routerThat(func(receipt.Address) bool { return false }, timing)
 	}
+	for range neighbours.Dials {
+		s.router(timing)
+	}
+	honest := s.routers[neighbours.Dials:]
+	s.begin()
+	s.everybodyHears(honest, honest[0])
 }
 
 // A router that is the only other one is dialled until it is there, and again when it was gone.
