@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,9 +44,10 @@ type Config struct {
 
 // Topic is one end of a chain's topic.
 type Topic struct {
-	cfg   Config
-	topic *pubsub.Topic
-	sub   *pubsub.Subscription
+	cfg       Config
+	topic     *pubsub.Topic
+	sub       *pubsub.Subscription
+	strangers *strangers
 
 	mu    sync.Mutex
 	nodes map[receipt.Address]*speaker
@@ -76,11 +78,13 @@ func Join(ctx context.Context, cfg Config) (*Topic, error) {
 	if cfg.Tracer != nil {
 		options = append(options, pubsub.WithRawTracer(cfg.Tracer))
 	}
+	strangers := newStrangers()
+	options = append(options, pubsub.WithRawTracer(strangers), pubsub.WithAppSpecificRpcInspector(strangers.inspect))
 	gossip, err := pubsub.NewGossipSub(ctx, cfg.Host, options...)
 	if err != nil {
 		return nil, fmt.Errorf("gossip: %w", err)
 	}
-	t := &Topic{cfg: cfg, nodes: map[receipt.Address]*speaker{}}
+	t := &Topic{cfg: cfg, strangers: strangers, nodes: map[receipt.Address]*speaker{}}
 	if cfg.Heard != nil {
 		if err := gossip.RegisterTopicValidator(TopicName(cfg.ChainID), t.validate, pubsub.WithValidatorInline(true)); err != nil {
 			return nil, fmt.Errorf("gossip: %w", err)
@@ -108,6 +112,9 @@ func (t *Topic) Say(ctx context.Context, s Status) error {
 
 // Routers is how many others are on the topic.
 func (t *Topic) Routers() int { return len(t.topic.ListPeers()) }
+
+// Listens tells whether a peer is on the topic.
+func (t *Topic) Listens(id peer.ID) bool { return slices.Contains(t.topic.ListPeers(), id) }
 
 // Run hands on what is heard until ctx ends.
 func (t *Topic) Run(ctx context.Context) error {

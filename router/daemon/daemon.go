@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -40,6 +41,7 @@ import (
 	"github.com/edgematrix/emc/router/dispatch"
 	"github.com/edgematrix/emc/router/gateway"
 	"github.com/edgematrix/emc/router/home"
+	"github.com/edgematrix/emc/router/neighbours"
 	"github.com/edgematrix/emc/router/paths"
 	"github.com/edgematrix/emc/router/registry"
 	"github.com/edgematrix/emc/router/relay"
@@ -88,6 +90,7 @@ type Daemon struct {
 	dispatch             *dispatch.Dispatch
 	paths                *paths.Paths
 	topic                *mesh.Topic
+	neighbours           *neighbours.Neighbours
 	broadcast            *broadcast.Broadcast
 	gateway              *gateway.Gateway
 	listener             net.Listener
@@ -211,8 +214,16 @@ func (d *Daemon) openHost(ctx context.Context) error {
 	if d.dispatch, err = dispatch.New(dc); err != nil {
 		return err
 	}
-	d.topic, err = mesh.Join(ctx, mesh.Config{Host: d.host, ChainID: o.Config.Chain.ID, Admit: d.registry.Admit, Heard: d.dispatch.Heard, Logger: d.log})
-	return err
+	if d.topic, err = mesh.Join(ctx, mesh.Config{
+		Host: d.host, ChainID: o.Config.Chain.ID, Admit: d.registry.Admit, Heard: d.dispatch.Heard, Logger: d.log,
+	}); err != nil {
+		return err
+	}
+	d.neighbours = neighbours.New(neighbours.Config{
+		Host: d.host, Routers: d.others, Listens: d.topic.Listens, Timing: neighbours.DefaultTiming(), Logger: d.log,
+		Rand: mathrand.New(mathrand.NewPCG(mathrand.Uint64(), mathrand.Uint64())),
+	})
+	return nil
 }
 
 func (d *Daemon) openGateway() error {
@@ -249,6 +260,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	after.Go(func() error { return d.own.Run(rest) })
 	after.Go(func() error { return d.admission.Run(rest, d.host) })
 	after.Go(func() error { return d.topic.Run(rest) })
+	after.Go(func() error { return d.neighbours.Run(rest) })
 	after.Go(func() error { return d.dispatch.Run(rest) })
 	after.Go(func() error { return d.paths.Run(rest) })
 	after.Go(func() error { return d.forget(rest) })

@@ -83,6 +83,7 @@ func (t *try) run(ctx context.Context) (*gateway.Answer, error) {
 		return nil, b.headless(ctx, !inTime && ctx.Err() == nil, err)
 	}
 	b.running.Passed()
+	t.pick.Began()
 	return &gateway.Answer{
 		Node: address.String(), Reason: t.reason(b.client.via), Status: status, Header: header, Body: b, Charged: b.total,
 	}, nil

@@ -107,12 +107,17 @@ func (r *Registry) Router(a receipt.Address) (peer.AddrInfo, bool) {
 	return at, err == nil
 }
 
-// KnownRouter tells whether a router is registered, as Known does.
+// KnownRouter tells whether a router is registered, as Known does. Nobody asks again about one that only keeps a connection,
+// so one that was registered is asked about here when that is old.
 func (r *Registry) KnownRouter(a receipt.Address) bool {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	e := r.entries[question{node: a}]
-	return e != nil && !e.at.IsZero() && e.node.Router
+	router := e != nil && !e.at.IsZero() && e.node.Router
+	r.mu.Unlock()
+	if router {
+		r.look(question{node: a})
+	}
+	return router
 }
 
 // Known tells whether a node is registered, as far as that was asked already. Who may be anybody is not asked about.
@@ -211,12 +216,35 @@ func (r *Registry) ask(ctx context.Context, q question) {
 	*have = e
 }
 
+// Learn takes what the chain said of a node when it was asked for something else, and tells where that is.
+func (r *Registry) Learn(v computetypes.NodeView) (peer.AddrInfo, error) {
+	n, err := nodeOf(v.Node)
+	if err != nil {
+		return peer.AddrInfo{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	q := question{node: n.Key.Address()}
+	e := r.entries[q]
+	if e == nil && len(r.entries) < most {
+		e = &entry{}
+		r.entries[q] = e
+	}
+	if e != nil {
+		e.node, e.at = n, time.Now()
+	}
+	return transfer.Place(n.Key.Bytes(), n.Endpoints)
+}
+
 func (r *Registry) node(ctx context.Context, a receipt.Address) (Node, error) {
 	v, err := r.chain.Node(ctx, a.String())
 	if err != nil {
 		return Node{}, err
 	}
-	n := v.Node
+	return nodeOf(v.Node)
+}
+
+func nodeOf(n computetypes.Node) (Node, error) {
 	key, err := receipt.ParsePublicKey(n.Pubkey)
 	if err != nil {
 		return Node{}, err

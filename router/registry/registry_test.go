@@ -91,3 +91,36 @@ func TestAdmit(t *testing.T) {
 	_, ok = r.App("other")
 	require.False(t, ok)
 }
+
+// What a list of the chain says of a router counts as if it had been asked about, and is asked again when it is old: a router
+// that leaves is known no longer.
+func TestLearn(t *testing.T) {
+	c := &chain{nodes: map[string]computetypes.Node{}}
+	pub := secp256k1.GenPrivKey().PubKey()
+	key, err := receipt.ParsePublicKey(pub.Bytes())
+	require.NoError(t, err)
+	a := key.Address()
+	n := computetypes.Node{Pubkey: pub.Bytes(), Role: computetypes.ROLE_ROUTER, Endpoints: []string{"/ip4/203.0.113.7/tcp/4700", "nonsense"}}
+	r := New(c, slog.New(slog.DiscardHandler))
+	go func() { _ = r.Run(t.Context()) }()
+	require.False(t, r.KnownRouter(a))
+	at, err := r.Learn(computetypes.NodeView{Node: n})
+	require.NoError(t, err)
+	require.Len(t, at.Addrs, 1)
+	require.True(t, r.KnownRouter(a))
+	require.False(t, r.Known(a), "a router is no computing node")
+	got, ok := r.Router(a)
+	require.True(t, ok)
+	require.Equal(t, at, got)
+	require.Zero(t, c.asked.Load())
+	_, err = r.Learn(computetypes.NodeView{})
+	require.Error(t, err)
+
+	n.Retiring = true
+	c.nodes[a.String()] = n
+	require.True(t, r.KnownRouter(a))
+	r.mu.Lock()
+	r.entries[question{node: a}].at = time.Now().Add(-2 * fresh)
+	r.mu.Unlock()
+	require.Eventually(t, func() bool { return !r.KnownRouter(a) }, 10*time.Second, time.Millisecond)
+}

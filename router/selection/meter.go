@@ -44,7 +44,9 @@ func fade(passed, memory time.Duration) float64 {
 type meter struct {
 	service     peak // of one call that need not wait, without the round trip
 	firstByte   peak
-	outstanding int     // own calls
+	outstanding int // own calls
+	waiting     int // of these: nothing of their answer has come
+	signAt      time.Time
 	others      float64 // calls of others, by what was announced: may be below zero, as announcements come late
 	heardAt     time.Time
 	busyUntil   time.Time // the node's own word; per app, as each has its own queue
@@ -61,6 +63,18 @@ func (m *meter) announced(l Load, now time.Time, memory time.Duration) {
 	}
 	m.others, m.heardAt = others, now
 }
+
+// silence is how long nothing has come of any of the calls that wait. A node that takes calls and never answers would else be as
+// good as an unknown one until the first call is given up, and collect calls for all that time.
+func (m *meter) silence(now time.Time) time.Duration {
+	if m.waiting == 0 {
+		return 0
+	}
+	return now.Sub(m.signAt)
+}
+
+// sign notes that something came.
+func (m *meter) sign(now time.Time) { m.signAt = now }
 
 // alone is how long a call would have taken without those ahead of it. How many these were is not known well: with the
 // whole of their share taken off, a crowded node looks faster than it is, with none, its queue counts twice. The root

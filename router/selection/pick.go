@@ -50,6 +50,7 @@ type Pick struct {
 	typical *typical
 	crowd   float64
 	probe   bool
+	began   bool // the record's lock guards it
 	done    atomic.Bool
 }
 
@@ -89,6 +90,24 @@ func (t *Table) Pick(w Wants) (*Pick, error) {
 	return nil, Overloaded{RetryAfter: minRetry, Words: "other calls took the nodes that fitted"}
 }
 
+// Began tells that the answer has begun: the node is there.
+func (p *Pick) Began() {
+	p.record.mu.Lock()
+	defer p.record.mu.Unlock()
+	if !p.began && !p.done.Load() {
+		p.begin(true)
+	}
+}
+
+// begin ends the wait for an answer. It is called with the lock held.
+func (p *Pick) begin(sign bool) {
+	p.began = true
+	p.meter.waiting--
+	if sign {
+		p.meter.sign(p.table.cfg.Now())
+	}
+}
+
 // Done feeds what was measured. Only the first one counts.
 func (p *Pick) Done(o Outcome) {
 	if p.done.Swap(true) {
@@ -100,6 +119,9 @@ func (p *Pick) Done(o Outcome) {
 	defer r.mu.Unlock()
 	r.usedAt = now
 	m.outstanding--
+	if !p.began { // a node that is busy says so
+		p.begin(o.Kind == OK || o.Kind == Busy)
+	}
 	service := time.Duration(alone(max(float64(o.Total)-r.roundTrip.value, 0), p.crowd))
 	switch o.Kind {
 	case OK:

@@ -232,3 +232,51 @@ func TestConcurrent(t *testing.T) {
 	require.Positive(t, want)
 	require.Equal(t, want, got)
 }
+
+// TestSilence: a node that took calls and answers none of them is not given more, long before the first is given up; one whose
+// answers begin is, however long they then go on.
+func TestSilence(t *testing.T) {
+	f := newFixture(t)
+	took := map[Key]time.Duration{node(1).Key: 100 * time.Millisecond}
+	f.announce(node(1))
+	f.oneByOne(50, took)
+	fresh := node(2, func(n *Node) { n.Loads[0].Capacity = 64 })
+	f.announce(node(1), fresh)
+	var held []*Pick
+	given := func(calls int, begins bool) (count int) { // one after the other; those of the new node are not over
+		for range calls {
+			p := f.pick(basic())
+			if p.Node.Key == fresh.Key {
+				held = append(held, p)
+				count++
+				f.pass(100 * time.Millisecond)
+				if begins {
+					p.Began()
+				}
+				continue
+			}
+			f.pass(100 * time.Millisecond)
+			p.Done(Outcome{FirstByte: 100 * time.Millisecond, Total: 100 * time.Millisecond})
+		}
+		return count
+	}
+	require.Positive(t, given(4, false))
+	require.LessOrEqual(t, given(100, false), 2, "it is silent")
+	for _, p := range held {
+		p.Began()
+		p.Began()
+	}
+	require.Greater(t, given(20, true), 10, "it answers")
+	for _, p := range held {
+		p.Done(Outcome{FirstByte: 100 * time.Millisecond, Total: time.Second})
+	}
+	p := f.pick(basic())
+	p.Done(Outcome{Kind: Cancelled})
+	p.Began() // too late
+	for _, n := range f.nodes {
+		for _, m := range n.record.meters {
+			require.Zero(t, m.waiting)
+			require.Zero(t, m.outstanding)
+		}
+	}
+}

@@ -74,7 +74,11 @@ func (r *record) begin(m *meter, capacity uint32, now time.Time, cfg *BreakerCon
 		return 0, false, false
 	}
 	crowd, probe = m.crowd(capacity), r.breaker.begin(now, cfg)
+	if m.waiting == 0 {
+		m.sign(now)
+	}
 	m.outstanding++
+	m.waiting++
 	m.calls++
 	return crowd, probe, true
 }
@@ -87,7 +91,7 @@ func (r *record) predict(m *meter, capacity uint32, now time.Time, unknown float
 }
 
 func (r *record) predicted(m *meter, capacity uint32, now time.Time, unknown float64, memory time.Duration) time.Duration {
-	return time.Duration(r.roundTrip.value + m.service.guess(now, unknown, memory)*m.crowd(capacity))
+	return max(m.silence(now), time.Duration(r.roundTrip.value+m.service.guess(now, unknown, memory)*m.crowd(capacity)))
 }
 
 // typical is how long a call of an app takes anywhere: what is thought of a node of which nothing is known.

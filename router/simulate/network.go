@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -63,6 +64,7 @@ type network struct {
 	random  *rand.Rand
 	routers []*router
 	workers []*worker
+	unknown []*worker               // strangers
 	at      map[receipt.Address]int // a worker's place
 	admit   func(receipt.Address) bool
 	running sync.WaitGroup
@@ -86,12 +88,19 @@ func build(ctx context.Context, s Scenario) (n *network, err error) {
 		n.at[w.address] = i
 		n.workers = append(n.workers, w)
 	}
+	for i := range s.Strangers {
+		w := &worker{}
+		if w.host, w.address, err = n.newHost(s.Workers + s.Routers + i); err != nil {
+			return n, err
+		}
+		n.unknown = append(n.unknown, w)
+	}
 	for i := range s.Routers {
 		if err := n.addRouter(ctx, s.Workers+i); err != nil {
 			return n, err
 		}
 	}
-	for _, w := range n.workers {
+	for _, w := range n.all() {
 		if w.topic, err = mesh.Join(ctx, mesh.Config{Host: w.host, ChainID: chainID, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 			return n, err
 		}
@@ -101,6 +110,9 @@ func build(ctx context.Context, s Scenario) (n *network, err error) {
 	}
 	return n, n.settle(ctx)
 }
+
+// all are the workers and the strangers.
+func (n *network) all() []*worker { return append(slices.Clone(n.workers), n.unknown...) }
 
 // empty is a region without anybody in it.
 func empty(ctx context.Context, s Scenario) (*network, context.Context) {
@@ -208,7 +220,7 @@ func (n *network) connect() error {
 			}
 		}
 	}
-	for _, w := range n.workers {
+	for _, w := range n.all() {
 		for _, i := range n.random.Perm(n.Routers)[:n.Homes] {
 			if err := n.link(w.host, n.routers[i].host); err != nil {
 				return err
@@ -229,7 +241,7 @@ func (n *network) link(a, b host.Host) error {
 // settle waits until every worker knows its routers' topic, and every router has a mesh.
 func (n *network) settle(ctx context.Context) error {
 	return eventually(ctx, "the hosts did not find each other", func() bool {
-		for _, w := range n.workers {
+		for _, w := range n.all() {
 			if w.topic.Routers() < n.Homes {
 				return false
 			}

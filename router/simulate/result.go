@@ -13,7 +13,9 @@ type Result struct {
 	// Sent is what each liar sent, Verified how many of its messages a router of its own looked at, Heard how many one in the
 	// whole region believed: the most of any.
 	Sent, Verified, Heard int
-	Took                  time.Duration // from the flood's begin to its end
+	// Strange is how many messages of a stranger some router looked at. None is believed: a router's table has registered nodes alone.
+	Strange int
+	Took    time.Duration // from the flood's begin to its end
 	// Gone is how long after their death the last of the dead was in some router's table.
 	Gone time.Duration
 	// Choice compares the choice of nodes by routers' tables with that of one who knows all, and with chance.

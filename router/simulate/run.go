@@ -171,8 +171,9 @@ func (n *network) counts() (c counts) {
 // flood has the liars send at their rate, and returns how to wait for their end: on a busy machine they go on for longer.
 func (n *network) flood(ctx context.Context) (sent func() int) {
 	var all sync.WaitGroup
-	counts := make([]int, n.Liars)
-	for i, w := range n.workers[:n.Liars] {
+	floods := append(slices.Clone(n.workers[:n.Liars]), n.unknown...)
+	counts := make([]int, len(floods))
+	for i, w := range floods {
 		all.Go(func() {
 			tick := time.NewTicker(time.Second / time.Duration(n.Flood))
 			defer tick.Stop()
@@ -207,6 +208,11 @@ func (n *network) lies(out *Result) {
 			}
 			r.mu.Unlock()
 			out.Heard = max(out.Heard, heard)
+		}
+	}
+	for _, w := range n.unknown {
+		for _, r := range n.routers {
+			out.Strange = max(out.Strange, int(r.trace.validatedOf(w.id())))
 		}
 	}
 }

@@ -16,7 +16,7 @@ func TestRegion(t *testing.T) {
 	s := simulate.Small()
 	r, err := simulate.Run(t.Context(), s, func(line string) { t.Log(line) })
 	require.NoError(t, err)
-	t.Logf("a liar sent %d, %d were verified, %d heard; the dead were gone after %s; choices %+v; lag of this machine %s", r.Sent, r.Verified, r.Heard, r.Gone, r.Choice, r.Lag)
+	t.Logf("a liar sent %d, %d were verified, %d heard, %d of a stranger's were verified; the dead were gone after %s; choices %+v; lag of this machine %s", r.Sent, r.Verified, r.Heard, r.Strange, r.Gone, r.Choice, r.Lag)
 	for _, p := range []simulate.Phase{r.Alone, r.Flooded} {
 		require.Positive(t, p.Published)
 		require.Zero(t, p.Lost)
@@ -25,6 +25,9 @@ func TestRegion(t *testing.T) {
 	// Four a second and a burst of eight are heard, if that; of the rest some tens are verified until nobody looks at them.
 	require.Less(t, r.Heard, 8+4*int(r.Took/time.Second+1))
 	require.Less(t, r.Verified, r.Heard+r.Sent/4)
+	// Of a stranger hardly anything is looked at.
+	require.Positive(t, r.Strange)
+	require.Less(t, r.Strange, r.Sent/4)
 	require.Positive(t, r.Gone)
 	require.Less(t, r.Choice.Perfect, r.Choice.Random)
 }

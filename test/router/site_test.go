@@ -81,7 +81,10 @@ type site struct {
 	base func() string
 }
 
-func newSite(t *testing.T, of size) *site {
+func newSite(t *testing.T, of size) *site { t.Helper(); return newSiteOf(t, of, config) }
+
+// newSiteOf is one of a network with another config.
+func newSiteOf(t *testing.T, of size, config string) *site {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a live network is left out under -short")

@@ -2,10 +2,9 @@ package daemon
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"time"
-
-	"github.com/cosmos/cosmos-sdk/types/query"
 
 	"github.com/edgematrix/emc/worker/calls"
 	computetypes "github.com/edgematrix/emc/x/compute/types"
@@ -13,10 +12,10 @@ import (
 )
 
 const (
-	// strangers is with how many routers that do not cover it a node makes itself known,
-	// and pages among how many pages of nodes it looks for them.
+	// strangers is with how many routers that do not cover it a node makes itself known. They are drawn among so many: all
+	// nodes would else crowd the same few routers.
 	strangers = 8
-	pages     = 10
+	among     = 64
 	// strangersEvery is how often a node that has routers looks for more.
 	strangersEvery = time.Minute
 )
@@ -69,29 +68,28 @@ func withStrangers(known, others []calls.Router) []calls.Router {
 	return known
 }
 
-func (d *Daemon) anyRouters(ctx context.Context) (out []calls.Router, err error) {
-	page := &query.PageRequest{Limit: 100}
-	for range pages {
-		answer, err := computetypes.NewQueryClient(d.chain.Conn()).Nodes(ctx, &computetypes.QueryNodesRequest{Pagination: page})
-		if err != nil {
-			return out, err
-		}
-		for _, v := range answer.Nodes {
-			if v.Node.Role != computetypes.ROLE_ROUTER || !v.Online {
-				continue
-			}
-			r, err := calls.NewRouter(v.Node.Address, v.Node.Pubkey, v.Node.Endpoints)
-			if err != nil {
-				return out, err
-			}
-			if out = append(out, r); len(out) == strangers {
-				return out, nil
-			}
-		}
-		if answer.Pagination == nil || len(answer.Pagination.NextKey) == 0 {
-			break
-		}
-		page = &query.PageRequest{Key: answer.Pagination.NextKey, Limit: 100}
+// anyRouters are those of before that are still online, and others in place of those that are not.
+func (d *Daemon) anyRouters(ctx context.Context) ([]calls.Router, error) {
+	views, err := d.chain.Routers(ctx, among)
+	if err != nil {
+		return d.strangers, err
 	}
-	return out, nil
+	var kept, listed []calls.Router
+	for _, v := range views {
+		r, err := calls.NewRouter(v.Node.Address, v.Node.Pubkey, v.Node.Endpoints)
+		if err != nil {
+			return d.strangers, err
+		}
+		listed = append(listed, r)
+	}
+	for _, r := range d.strangers {
+		if v, err := d.chain.Node(ctx, r.Address); err == nil && v.Online && v.Node.Role == computetypes.ROLE_ROUTER {
+			if r, err = calls.NewRouter(v.Node.Address, v.Node.Pubkey, v.Node.Endpoints); err == nil {
+				kept = append(kept, r)
+			}
+		}
+	}
+	rand.Shuffle(len(listed), func(i, j int) { listed[i], listed[j] = listed[j], listed[i] })
+	all := withStrangers(kept, listed)
+	return all[:min(len(all), strangers)], nil
 }

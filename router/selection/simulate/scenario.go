@@ -13,7 +13,18 @@ import (
 type Node struct {
 	Service  time.Duration // of one call, on average
 	Capacity int           // calls at the same time
+	Lie      Lie
 }
+
+// Lie is what a node does that says at all times that it is idle.
+type Lie uint8
+
+// Honest is none.
+const (
+	Honest  Lie = iota
+	Silent      // takes calls, and never answers
+	Garbage     // answers at once, with something that is no answer
+)
 
 // Scenario is a network and its calls.
 type Scenario struct {
@@ -26,6 +37,8 @@ type Scenario struct {
 	Gossip    time.Duration // between a node's announcements
 	Delay     time.Duration // of each on its way
 	Routers   int           // that share the calls, each by itself
+	// FirstByte is after what time a router gives a call of a silent node to another one.
+	FirstByte time.Duration
 }
 
 // Published is the scenario of the figure router.p99_vs_random: ten nodes whose service times are from 20 to 160 ms, loaded
@@ -61,6 +74,9 @@ func (s Scenario) source(stream uint64) rand.Source { return rand.NewPCG(s.Seed,
 func (s Scenario) calls() []call {
 	rate := 0.0 // calls a nanosecond
 	for _, n := range s.Nodes {
+		if n.Lie != Honest {
+			continue
+		}
 		rate += float64(n.Capacity) / float64(n.Service)
 	}
 	rate *= s.Load

@@ -17,6 +17,9 @@ const app = "app"
 type Result struct {
 	P50, P99, Mean time.Duration
 	Calls          []int // by node
+	// Lies are the calls that met a node that lies, by tenths of the time; Retries the most that one call met.
+	Lies    [10]int
+	Retries int
 }
 
 // kind is what happens.
@@ -27,6 +30,7 @@ const (
 	enqueue              // … at its node
 	finish               // … is done there
 	answer               // … back at its router
+	fail                 // … or not: the router gives it to another node
 	gossip               // a node says how it is
 	announce             // … and a router hears it
 )
@@ -71,7 +75,9 @@ type world struct {
 	tables   []*selection.Table
 	machines []machine
 	picks    []*selection.Pick
-	left     int // calls that are not answered
+	given    []time.Duration   // by call: when its node got it
+	tried    [][]selection.Key // by call: which nodes failed it
+	left     int               // calls that are not answered
 	took     []time.Duration
 	result   Result
 }
@@ -79,7 +85,8 @@ type world struct {
 // Run plays a scenario with a policy.
 func Run(s Scenario, policy selection.Policy) (Result, error) {
 	w := &world{
-		Scenario: s, trace: s.calls(), machines: make([]machine, len(s.Nodes)), picks: make([]*selection.Pick, s.Calls), left: s.Calls,
+		Scenario: s, trace: s.calls(), machines: make([]machine, len(s.Nodes)), picks: make([]*selection.Pick, s.Calls),
+		given: make([]time.Duration, s.Calls), tried: make([][]selection.Key, s.Calls), left: s.Calls,
 		result: Result{Calls: make([]int, len(s.Nodes))},
 	}
 	for r := range s.Routers {
@@ -124,15 +131,12 @@ func (w *world) step(e event) error {
 		if next := e.call + 1; next < len(w.trace) {
 			w.push(event{at: w.trace[next].at, kind: arrive, call: next})
 		}
-		pick, err := w.tables[w.trace[e.call].router].Pick(selection.Wants{App: app})
-		if err != nil {
-			return fmt.Errorf("call %d: %w", e.call, err)
-		}
-		w.picks[e.call] = pick
-		n := int(pick.Node.Key[0]) - 1
-		w.result.Calls[n]++
-		w.push(event{at: w.now + w.RoundTrip/2, kind: enqueue, call: e.call, node: n})
+		return w.give(e.call)
 	case enqueue:
+		if w.Nodes[e.node].Lie != Honest {
+			w.lie(e)
+			return nil
+		}
 		w.machines[e.node].queue = append(w.machines[e.node].queue, e.call)
 		w.serve(e.node)
 	case finish:
@@ -140,13 +144,18 @@ func (w *world) step(e event) error {
 		w.serve(e.node)
 		w.push(event{at: w.now + w.RoundTrip/2, kind: answer, call: e.call})
 	case answer:
-		total := w.now - w.trace[e.call].at
-		w.picks[e.call].Done(selection.Outcome{Kind: selection.OK, FirstByte: total, Total: total})
+		took := w.now - w.given[e.call]
+		w.picks[e.call].Done(selection.Outcome{Kind: selection.OK, FirstByte: took, Total: took})
 		w.picks[e.call] = nil
 		w.left--
 		if e.call >= len(w.trace)/10 {
-			w.took = append(w.took, total)
+			w.took = append(w.took, w.now-w.trace[e.call].at)
 		}
+	case fail:
+		w.picks[e.call].Done(selection.Outcome{Kind: selection.NodeFault, Total: w.now - w.given[e.call]})
+		w.tried[e.call] = append(w.tried[e.call], key(e.node))
+		w.result.Retries = max(w.result.Retries, len(w.tried[e.call]))
+		return w.give(e.call)
 	case gossip:
 		w.push(event{at: w.now + w.Gossip, kind: gossip, node: e.node, router: e.router})
 		w.push(event{at: w.now + w.Delay, kind: announce, router: e.router, message: w.describe(e.node)})
@@ -154,6 +163,29 @@ func (w *world) step(e event) error {
 		return w.tables[e.router].Announce(e.message)
 	}
 	return nil
+}
+
+// give gives a call to a node that has not failed it yet.
+func (w *world) give(call int) error {
+	pick, err := w.tables[w.trace[call].router].Pick(selection.Wants{App: app, Exclude: w.tried[call]})
+	if err != nil {
+		return fmt.Errorf("call %d: %w", call, err)
+	}
+	w.picks[call], w.given[call] = pick, w.now
+	n := int(pick.Node.Key[0]) - 1
+	w.result.Calls[n]++
+	w.push(event{at: w.now + w.RoundTrip/2, kind: enqueue, call: call, node: n})
+	return nil
+}
+
+// lie is what becomes of a call that a liar got.
+func (w *world) lie(e event) {
+	w.result.Lies[min(e.call*len(w.result.Lies)/len(w.trace), len(w.result.Lies)-1)]++
+	after := w.RoundTrip / 2
+	if w.Nodes[e.node].Lie == Silent {
+		after = max(w.FirstByte-w.RoundTrip/2, 0)
+	}
+	w.push(event{at: w.now + after, kind: fail, call: e.call, node: e.node})
 }
 
 // serve starts what a node has room for.
@@ -168,7 +200,7 @@ func (w *world) serve(n int) {
 }
 
 func (w *world) describe(n int) selection.Node {
-	m := w.machines[n]
+	m := w.machines[n] // a liar's is idle at all times
 	return selection.Node{
 		Key: key(n), Accepting: true, SeenAt: w.clock(),
 		Loads: []selection.Load{{App: app, Running: uint32(m.running), Queued: uint32(len(m.queue)), Capacity: uint32(w.Nodes[n].Capacity), Ready: true}},

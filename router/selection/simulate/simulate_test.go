@@ -67,7 +67,7 @@ func TestAQueueIsWhatTheoryHas(t *testing.T) {
 // TestTheFasterGetsMore: twice as fast is given more, and the slower is not left out.
 func TestTheFasterGetsMore(t *testing.T) {
 	s := Published(1)
-	s.Nodes = []Node{{20 * time.Millisecond, 1}, {40 * time.Millisecond, 1}}
+	s.Nodes = []Node{{Service: 20 * time.Millisecond, Capacity: 1}, {Service: 40 * time.Millisecond, Capacity: 1}}
 	r, err := Run(s, selection.P2C{})
 	require.NoError(t, err)
 	require.Greater(t, float64(r.Calls[0]), 1.4*float64(r.Calls[1]))

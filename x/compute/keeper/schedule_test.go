@@ -216,6 +216,14 @@ func TestQueriesAreCapped(t *testing.T) {
 	nodes, err := f.query.Nodes(f.ctx, &types.QueryNodesRequest{})
 	require.NoError(t, err)
 	require.Equal(t, "has no free slot: 2 of 2 are taken", nodes.Nodes[0].Unavailable)
+	// Clients read the list from any place on (pkg/chainclient, Routers), also from behind its end.
+	key := sdk.MustAccAddressFromBech32(node)
+	for from, want := range map[string]int{string(key[:19]): 1, string(key): 1, string(key) + "\x00": 0} {
+		nodes, err = f.query.Nodes(f.ctx, &types.QueryNodesRequest{Pagination: &query.PageRequest{Key: []byte(from)}})
+		require.NoError(t, err)
+		require.Len(t, nodes.Nodes, want)
+		require.Empty(t, nodes.Pagination.NextKey)
+	}
 	_, err = f.query.Job(f.ctx, &types.QueryJobRequest{Job: types.JobID(customer, 9)})
 	require.ErrorContains(t, err, "NotFound")
 	_, err = f.query.Node(f.ctx, &types.QueryNodeRequest{Node: "emc1"})
