@@ -110,6 +110,9 @@ func (r *Record) verify(data []byte, salt job.Salt) (job.Result, error) {
 func (c *Client) verifyLog(ctx context.Context, rec *Record, log io.Writer, until time.Time) error {
 	for fresh := false; ; fresh = true {
 		digest, err := c.copyLog(ctx, rec, rec.Node, false, log, until)
+		if transfer.CodeOf(err) == transfer.CodeMismatch {
+			return fmt.Errorf("%w: %w", ErrUnverified, err)
+		}
 		if err != nil {
 			return fmt.Errorf("the log cannot be fetched: %w", err)
 		}

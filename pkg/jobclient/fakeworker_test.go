@@ -5,11 +5,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"strings"
 	"sync"
 	"testing"
 
+	"filippo.io/age"
 	"github.com/stretchr/testify/require"
 
 	"cosmossdk.io/math"
@@ -39,17 +41,22 @@ type fakeWorker struct {
 	// wantsApp: the artifact is not here.
 	wantsApp bool
 
-	mu      sync.Mutex
-	spec    job.Spec
-	have    map[string][]byte
-	log     []byte
-	result  []byte
-	salt    job.Salt
-	outputs map[string][]byte
-	started bool
-	known   types.Job
-	done    chan struct{}
-	free    sync.Once
+	// seal encrypts log and outputs when the job has ended.
+	seal bool
+
+	mu        sync.Mutex
+	recipient string
+	sealedLog []byte
+	spec      job.Spec
+	have      map[string][]byte
+	log       []byte
+	result    []byte
+	salt      job.Salt
+	outputs   map[string][]byte
+	started   bool
+	known     types.Job
+	done      chan struct{}
+	free      sync.Once
 }
 
 // addWorker registers a node and serves it until the test ends.
@@ -125,7 +132,7 @@ func (w *fakeWorker) Authorize(_ context.Context, id string, key transfer.PubKey
 	return nil
 }
 
-func (w *fakeWorker) Offer(_ context.Context, id string, spec []byte, salt job.Salt) ([]transfer.Want, error) {
+func (w *fakeWorker) Offer(_ context.Context, id string, spec []byte, salt job.Salt, recipient string) ([]transfer.Want, error) {
 	j := w.chain.job(id)
 	s, err := job.VerifySpec(spec, salt, job.Digest(j.SpecDigest), job.Digest(j.InputsDigest))
 	if err != nil {
@@ -133,7 +140,7 @@ func (w *fakeWorker) Offer(_ context.Context, id string, spec []byte, salt job.S
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.spec = s
+	w.spec, w.recipient = s, recipient
 	var wants []transfer.Want
 	for _, in := range s.Inputs {
 		if _, ok := w.have[in.SHA256]; !ok {
@@ -208,12 +215,37 @@ func (w *fakeWorker) run(id string) {
 		ExitCode: int32(w.code), ResultDigest: job.Salted(job.ResultDigest(data), w.salt).Bytes(), LogDigest: logSum[:],
 		Usage: types.Usage{WallMilliseconds: 1500},
 	}
+	if w.seal {
+		w.sealAll()
+	}
 	if w.lie != nil {
 		w.lie(w, receipt)
 	}
 	w.chain.change(id, func(j *types.Job) {
 		j.Status, j.Receipt, j.Paid = types.JOB_STATUS_FINISHED, receipt, types.Uemc(math.NewInt(5_000))
 	})
+}
+
+func (w *fakeWorker) sealAll() {
+	to, err := age.ParseX25519Recipient(w.recipient)
+	if err != nil {
+		panic(err)
+	}
+	sealed := func(plain []byte) []byte {
+		var out bytes.Buffer
+		s, err := age.Encrypt(&out, to)
+		if err == nil {
+			_, err = s.Write(plain)
+		}
+		if err = errors.Join(err, s.Close()); err != nil {
+			panic(err)
+		}
+		return out.Bytes()
+	}
+	for sum, plain := range w.outputs {
+		w.outputs[sum] = sealed(plain)
+	}
+	w.sealedLog = sealed(w.log)
 }
 
 func (w *fakeWorker) write(s string) {
@@ -238,6 +270,11 @@ type fakeLog struct {
 }
 
 func (w *fakeWorker) Log(ctx context.Context, _ string, offset int64, follow bool) (transfer.LogReader, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.sealedLog != nil {
+		return nil, transfer.Errorf(transfer.CodeSealed, "encrypted")
+	}
 	return &fakeLog{ctx: ctx, w: w, offset: offset, follow: follow}, nil
 }
 
@@ -280,12 +317,18 @@ func (w *fakeWorker) Result(context.Context, string) ([]byte, job.Salt, error) {
 	return w.result, w.salt, nil
 }
 
-func (w *fakeWorker) Get(_ context.Context, _, sum string, offset int64) (io.ReadCloser, int64, error) {
+func (w *fakeWorker) Get(_ context.Context, _, sum string, offset int64) (transfer.Blob, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	out, ok := w.outputs[sum]
 	if !ok {
-		return nil, 0, transfer.Errorf(transfer.CodeUnknown, "no such output")
+		return transfer.Blob{}, transfer.Errorf(transfer.CodeUnknown, "no such output")
 	}
-	return io.NopCloser(bytes.NewReader(out[offset:])), int64(len(out)), nil
+	return transfer.Blob{ReadCloser: io.NopCloser(bytes.NewReader(out[offset:])), Size: int64(len(out)), Sealed: w.seal}, nil
+}
+
+func (w *fakeWorker) SealedLog(_ context.Context, _ string, offset int64) (transfer.Blob, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return transfer.Blob{ReadCloser: io.NopCloser(bytes.NewReader(w.sealedLog[offset:])), Size: int64(len(w.sealedLog)), Sealed: true}, nil
 }

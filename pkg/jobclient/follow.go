@@ -93,7 +93,12 @@ func (c *Client) copyLog(ctx context.Context, rec *Record, node string, follow b
 		node: node, until: until, quiet: c.Quiet,
 		then: "the job goes on meanwhile, and its log is kept there",
 		final: func(err error) bool {
-			return transfer.CodeOf(err) == transfer.CodeForbidden || transfer.CodeOf(err) == transfer.CodeGone
+			switch transfer.CodeOf(err) {
+			case transfer.CodeForbidden, transfer.CodeGone, transfer.CodeMismatch:
+				return true
+			default:
+				return false
+			}
 		},
 		act: func(ctx context.Context, client *transfer.Client) error {
 			end, err := client.Logs(ctx, offset, follow, io.MultiWriter(f, show))

@@ -46,19 +46,30 @@ type Backend interface {
 	// strangers too: it must be cheap, allocate nothing that lasts, and answer CodeUnknown or CodeForbidden.
 	Authorize(ctx context.Context, jobID string, key PubKey) error
 	// Offer checks a specification against the digests on the chain, stores it, and says which blobs are wanted. It is
-	// idempotent: an interrupted upload starts again here.
-	Offer(ctx context.Context, jobID string, spec []byte, salt job.Salt) ([]Want, error)
+	// idempotent: an interrupted upload starts again here. The recipient, an age X25519 public key, is whom the job's log and
+	// outputs are to be encrypted to when the job has ended; it is empty for a client that cannot decrypt.
+	Offer(ctx context.Context, jobID string, spec []byte, salt job.Salt, recipient string) ([]Want, error)
 	// Put starts to receive a blob of size bytes at offset. A later Put of the same blob takes over from an earlier one.
 	Put(ctx context.Context, jobID, sha256 string, size, offset int64) (BlobWriter, error)
 	// Status says how far the job is.
 	Status(ctx context.Context, jobID string) (Status, error)
 	// Log opens the log at offset. With follow, Read waits for more until the log is complete; without, it ends where
-	// the log ends now. Read returns io.EOF at the end. Cancelling ctx ends a waiting Read.
+	// the log ends now. Read returns io.EOF at the end. Cancelling ctx ends a waiting Read. A log that has been encrypted is
+	// answered with CodeSealed.
 	Log(ctx context.Context, jobID string, offset int64, follow bool) (LogReader, error)
 	// Result returns the canonical result bytes and the salt.
 	Result(ctx context.Context, jobID string) ([]byte, job.Salt, error)
-	// Get opens an output at offset and returns its whole size; the reader yields size − offset bytes.
-	Get(ctx context.Context, jobID, sha256 string, offset int64) (r io.ReadCloser, size int64, err error)
+	// SealedLog opens the encrypted log at an offset of its age file.
+	SealedLog(ctx context.Context, jobID string, offset int64) (Blob, error)
+	// Get opens an output, named by the digest of its plaintext, at an offset of what is kept of it.
+	Get(ctx context.Context, jobID, sha256 string, offset int64) (Blob, error)
+}
+
+// Blob is what a worker hands out of a file: it yields Size − offset bytes.
+type Blob struct {
+	io.ReadCloser
+	Size   int64 // of the whole, as it is kept
+	Sealed bool  // it is an age file to the job's recipient
 }
 
 // BlobWriter receives the bytes of one blob.

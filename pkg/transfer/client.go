@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"filippo.io/age"
 	"github.com/cenkalti/backoff/v5"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -32,6 +33,7 @@ type Client struct {
 	idle     time.Duration
 	connect  time.Duration
 	patience time.Duration
+	identity *age.X25519Identity // nil: nothing is to be encrypted
 }
 
 // Option changes a Client.
@@ -60,6 +62,9 @@ func Dial(ctx context.Context, h host.Host, t Target, opts ...Option) (*Client, 
 	c := &Client{
 		host: h, peer: id, addrs: addrs, jobID: t.JobID,
 		idle: 45 * time.Second, connect: 15 * time.Second, patience: 2 * time.Minute,
+	}
+	if c.identity, err = identityOf(h); err != nil {
+		return nil, err
 	}
 	for _, o := range opts {
 		o(c)

@@ -19,6 +19,7 @@ const (
 	CodeNotReady  Code = "not_ready" // there is no result yet, or no specification yet
 	CodeGone      Code = "gone"      // it was there and has been wiped
 	CodeConflict  Code = "conflict"  // the offset is not where the worker stands: offer again
+	CodeSealed    Code = "sealed"    // the log is encrypted to the customer: ask for its age file
 	CodeInvalid   Code = "invalid"   // the request cannot be understood
 	CodeInternal  Code = "internal"  // the worker's own fault
 )

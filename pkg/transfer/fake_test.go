@@ -30,6 +30,10 @@ type memory struct {
 	logMoved chan struct{}
 	endless  bool  // Get answers without an end
 	fail     error // of Offer
+
+	recipient string
+	sealed    map[string][]byte // age files of blobs, and of the log under its name
+	sealing   func()            // called after an answer of Get, to change what the next one finds
 }
 
 func newMemory(jobID string, owner transfer.PubKey) *memory {
@@ -46,10 +50,11 @@ func (m *memory) Authorize(_ context.Context, jobID string, key transfer.PubKey)
 	return nil
 }
 
-func (m *memory) Offer(context.Context, string, []byte, job.Salt) ([]transfer.Want, error) {
+func (m *memory) Offer(_ context.Context, _ string, _ []byte, _ job.Salt, recipient string) ([]transfer.Want, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.offers++
+	m.recipient = recipient
 	if m.fail != nil {
 		return nil, m.fail
 	}
@@ -126,18 +131,39 @@ func (m *memory) Result(context.Context, string) ([]byte, job.Salt, error) {
 	return m.result, job.Salt{1, 2, 3}, nil
 }
 
-func (m *memory) Get(_ context.Context, _, sum string, offset int64) (io.ReadCloser, int64, error) {
+func (m *memory) Get(_ context.Context, _, sum string, offset int64) (transfer.Blob, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.sealing != nil {
+		defer m.sealing()
+	}
 	data, ok := m.blobs[sum]
 	if !ok {
-		return nil, 0, transfer.Errorf(transfer.CodeUnknown, "no output %s", sum)
+		return transfer.Blob{}, transfer.Errorf(transfer.CodeUnknown, "no output %s", sum)
 	}
 	m.puts = append(m.puts, offset)
 	if m.endless {
-		return io.NopCloser(zeros{}), 1 << 40, nil
+		return transfer.Blob{ReadCloser: io.NopCloser(zeros{}), Size: 1 << 40, Sealed: m.sealed != nil}, nil
 	}
-	return io.NopCloser(bytes.NewReader(data[offset:])), int64(len(data)), nil
+	age, sealed := m.sealed[sum]
+	if sealed {
+		data = age
+	}
+	return blob(data, offset, sealed)
+}
+
+func blob(data []byte, offset int64, sealed bool) (transfer.Blob, error) {
+	if offset > int64(len(data)) {
+		return transfer.Blob{}, transfer.Errorf(transfer.CodeInvalid, "%d bytes, asked from %d", len(data), offset)
+	}
+	return transfer.Blob{ReadCloser: io.NopCloser(bytes.NewReader(data[offset:])), Size: int64(len(data)), Sealed: sealed}, nil
+}
+
+func (m *memory) SealedLog(_ context.Context, _ string, offset int64) (transfer.Blob, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.puts = append(m.puts, offset)
+	return blob(m.sealed["log"], offset, true)
 }
 
 func (m *memory) setLog(text string, done bool) {
@@ -157,6 +183,11 @@ type memoryLog struct {
 }
 
 func (m *memory) Log(ctx context.Context, _ string, offset int64, follow bool) (transfer.LogReader, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.sealed["log"] != nil {
+		return nil, transfer.Errorf(transfer.CodeSealed, "encrypted")
+	}
 	return &memoryLog{ctx: ctx, m: m, off: offset, follow: follow}, nil
 }
 

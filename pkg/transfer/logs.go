@@ -22,7 +22,7 @@ func (c *Client) Logs(ctx context.Context, offset int64, follow bool, w io.Write
 	}
 	err := c.retry(ctx, func(moved func()) error {
 		req := request{Verb: verbLogs, Offset: end.Offset, Follow: follow}
-		return c.exchange(ctx, req, func(cn conn) error {
+		err := c.exchange(ctx, req, func(cn conn) error {
 			if _, err := cn.answer(); err != nil {
 				return err
 			}
@@ -34,6 +34,10 @@ func (c *Client) Logs(ctx context.Context, offset int64, follow bool, w io.Write
 				moved()
 			}
 		})
+		if CodeOf(err) == CodeSealed {
+			return c.sealedLog(ctx, &end, w)
+		}
+		return err
 	})
 	return end, err
 }

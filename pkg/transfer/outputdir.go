@@ -90,13 +90,18 @@ func (d *outputDir) holds(f job.File) (bool, error) {
 	return sum == f.SHA256, err
 }
 
-// partial is a file that is being fetched.
+// partial is a file that is being fetched, as the worker hands it out: the output, or its age file.
 type partial struct {
 	*os.File
-	dir  *outputDir
-	file job.File
-	name string
-	have int64
+	dir     *outputDir
+	file    job.File
+	name    string
+	have    int64
+	size    int64 // of the whole; −1 before the worker has said it
+	sealed  bool
+	begun   int // how often it was begun anew because the worker had something else
+	tally   *tally
+	counted int64
 }
 
 // open finds what an earlier download left of f. The name holds path and digest, so that it is never another file's.
@@ -107,9 +112,12 @@ func (d *outputDir) open(f job.File) (*partial, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &partial{File: h, dir: d, file: f, name: name}
-	if p.have, err = h.Seek(0, io.SeekEnd); err == nil && p.have > f.Size {
-		err = p.restart()
+	p := &partial{File: h, dir: d, file: f, name: name, size: -1}
+	if f.Size == 0 {
+		p.size = 0 // nothing to ask for
+	}
+	if p.have, err = h.Seek(0, io.SeekEnd); err == nil {
+		err = p.recognize()
 	}
 	if err != nil {
 		return nil, errors.Join(err, h.Close())
@@ -117,15 +125,61 @@ func (d *outputDir) open(f job.File) (*partial, error) {
 	return p, nil
 }
 
+// recognize tells whether an earlier download left an age file, and drops what cannot be part of either.
+func (p *partial) recognize() error {
+	head := make([]byte, len(agePrefix))
+	_, err := p.ReadAt(head, 0)
+	p.sealed = err == nil && string(head) == agePrefix
+	if most := p.file.Size; p.have > most && (!p.sealed || p.have > SealedMost(most)) {
+		return p.restart()
+	}
+	return nil
+}
+
+// expect takes in what the worker says of the file. A plaintext may have become an age file since the last cut.
+func (p *partial) expect(size int64, sealed bool) error {
+	switch {
+	case !sealed && size != p.file.Size:
+		return Errorf(CodeMismatch, "output %q: expected %d bytes, the worker has %d", p.file.Path, p.file.Size, size)
+	case sealed && (size < p.file.Size || size > SealedMost(p.file.Size)):
+		return Errorf(CodeMismatch, "output %q: its %d bytes are %d when encrypted, says the worker", p.file.Path, p.file.Size, size)
+	case p.have > 0 && (sealed != p.sealed || size < p.have || p.size >= 0 && size != p.size):
+		return p.again()
+	}
+	p.size, p.sealed = size, sealed
+	return nil
+}
+
+// again begins anew, which an honest worker gives reason for once or twice.
+func (p *partial) again() error {
+	if p.begun++; p.begun > 2 {
+		return Errorf(CodeMismatch, "output %q: the worker hands out something else each time", p.file.Path)
+	}
+	if err := p.restart(); err != nil {
+		return localError{err}
+	}
+	return Errorf(CodeConflict, "output %q: the worker has another form of it now", p.file.Path)
+}
+
+// count adds to the progress up to n bytes of the file.
+func (p *partial) count(n int64) {
+	n = min(n, p.file.Size)
+	p.tally.add(n - p.counted)
+	p.counted = n
+}
+
 // Write appends.
 func (p *partial) Write(b []byte) (int, error) {
 	n, err := p.File.Write(b)
 	p.have += int64(n)
+	p.count(p.have)
 	return n, err
 }
 
 func (p *partial) restart() error {
-	p.have = 0
+	if p.have, p.size = 0, -1; p.tally != nil {
+		p.count(0)
+	}
 	if err := p.Truncate(0); err != nil {
 		return err
 	}
@@ -133,17 +187,8 @@ func (p *partial) restart() error {
 	return err
 }
 
-// verify reads the whole file again and returns its digest if that is not the expected one.
-func (p *partial) verify() (bad string, err error) {
-	if _, err := p.Seek(0, io.SeekStart); err != nil {
-		return "", err
-	}
-	sum, err := hashOf(p.File)
-	if err != nil || sum == p.file.SHA256 {
-		return "", err
-	}
-	return sum, nil
-}
+// plain is where an age file is decrypted to.
+func (p *partial) plain() string { return p.name + ".plain" }
 
 // publish gives the file its name.
 func (p *partial) publish() error {
@@ -155,7 +200,13 @@ func (p *partial) publish() error {
 			return fmt.Errorf("output %q cannot be placed: %w", p.file.Path, err)
 		}
 	}
-	return p.dir.root.Rename(p.name, p.file.Path)
+	if !p.sealed {
+		return p.dir.root.Rename(p.name, p.file.Path)
+	}
+	if err := p.dir.root.Rename(p.plain(), p.file.Path); err != nil {
+		return err
+	}
+	return p.dir.root.Remove(p.name)
 }
 
 func hashOf(r io.Reader) (string, error) {

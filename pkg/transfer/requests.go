@@ -21,7 +21,7 @@ func (c *Client) offer(ctx context.Context, spec []byte, salt job.Salt) (wants [
 	if len(spec) == 0 || len(spec) > job.MaxSpecBytes {
 		return nil, localError{fmt.Errorf("a specification has 1 to %d bytes, this one %d", job.MaxSpecBytes, len(spec))}
 	}
-	req := request{Verb: verbOffer, Size: int64(len(spec)), Salt: salt}
+	req := request{Verb: verbOffer, Size: int64(len(spec)), Salt: salt, Recipient: c.recipient()}
 	err = c.exchange(ctx, req, func(cn conn) error {
 		// The answer matters more than a failed write: the worker may have refused before it read everything.
 		sent := cn.write(spec)

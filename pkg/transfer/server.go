@@ -185,6 +185,8 @@ func (s *server) dispatch(ctx context.Context, c conn, req request) error {
 		return s.result(ctx, c, req)
 	case verbGet:
 		return s.get(ctx, c, req)
+	case verbSealed:
+		return s.sealedLog(ctx, c, req)
 	default:
 		return Errorf(CodeInvalid, "no such request: the worker may be older than this client")
 	}

@@ -15,11 +15,14 @@ func (s *server) offer(ctx context.Context, c conn, req request) error {
 	if req.Size < 1 || req.Size > job.MaxSpecBytes {
 		return Errorf(CodeTooLarge, "a specification has 1 to %d bytes, this one %d", job.MaxSpecBytes, req.Size)
 	}
+	if err := checkRecipient(req.Recipient); err != nil {
+		return Errorf(CodeInvalid, "%v", err)
+	}
 	spec := make([]byte, req.Size)
 	if err := c.readFull(spec); err != nil {
 		return streamError{err}
 	}
-	wants, err := s.backend.Offer(ctx, req.Job, spec, req.Salt)
+	wants, err := s.backend.Offer(ctx, req.Job, spec, req.Salt, req.Recipient)
 	if err != nil {
 		return err
 	}
@@ -77,15 +80,30 @@ func (s *server) get(ctx context.Context, c conn, req request) error {
 	if err := checkBlob(req); err != nil {
 		return err
 	}
-	r, size, err := s.backend.Get(ctx, req.Job, req.SHA256, req.Offset)
+	b, err := s.backend.Get(ctx, req.Job, req.SHA256, req.Offset)
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	if err := reply(c, response{Size: size}); err != nil {
+	return c.sendBlob(b, req.Offset)
+}
+
+func (s *server) sealedLog(ctx context.Context, c conn, req request) error {
+	if req.Offset < 0 {
+		return Errorf(CodeInvalid, "offset %d: expected 0 or more", req.Offset)
+	}
+	b, err := s.backend.SealedLog(ctx, req.Job, req.Offset)
+	if err != nil {
 		return err
 	}
-	return cut(c.send(r, size-req.Offset))
+	return c.sendBlob(b, req.Offset)
+}
+
+func (c conn) sendBlob(b Blob, offset int64) error {
+	defer b.Close()
+	if err := reply(c, response{Size: b.Size, Sealed: b.Sealed}); err != nil {
+		return err
+	}
+	return cut(c.send(b, b.Size-offset))
 }
 
 // logs sends what there is, and with follow what comes, with signs of life in between. A goroutine reads from the peer,

@@ -73,7 +73,8 @@ func (b *strict) Authorize(_ context.Context, id string, key PubKey) error {
 	return nil
 }
 
-func (b *strict) Offer(_ context.Context, id string, spec []byte, _ job.Salt) ([]Want, error) {
+func (b *strict) Offer(_ context.Context, id string, spec []byte, _ job.Salt, recipient string) ([]Want, error) {
+	b.check(checkRecipient(recipient) == nil, "a recipient %q", recipient)
 	b.check(b.asked && id == fuzzJob, "the offer of %q", id)
 	b.check(len(spec) > 0 && len(spec) <= job.MaxSpecBytes, "a specification of %d bytes", len(spec))
 	return []Want{{SHA256: strings.Repeat("ab", 32), Size: -1}}, nil
@@ -127,13 +128,18 @@ func (b *strict) Result(_ context.Context, id string) ([]byte, job.Salt, error) 
 	return nil, job.Salt{}, fmt.Errorf("open %s: a path of the worker", secretPath)
 }
 
-func (b *strict) Get(_ context.Context, id, sum string, offset int64) (io.ReadCloser, int64, error) {
+func (b *strict) Get(_ context.Context, id, sum string, offset int64) (Blob, error) {
 	b.blob(id, sum, offset)
 	const have = 10
 	if offset > have {
-		return nil, 0, Errorf(CodeInvalid, "too far")
+		return Blob{}, Errorf(CodeInvalid, "too far")
 	}
-	return io.NopCloser(strings.NewReader(strings.Repeat("x", int(have-offset)))), have, nil
+	return Blob{ReadCloser: io.NopCloser(strings.NewReader(strings.Repeat("x", int(have-offset)))), Size: have}, nil
+}
+
+func (b *strict) SealedLog(_ context.Context, id string, offset int64) (Blob, error) {
+	b.check(b.asked && id == fuzzJob && offset >= 0, "the sealed log of %q from %d", id, offset)
+	return Blob{}, Errorf(CodeNotReady, "it is not encrypted")
 }
 
 const secretPath = "/var/lib/secret"
@@ -154,7 +160,8 @@ func FuzzServer(f *testing.F) {
 		{Verb: verbOffer, Job: fuzzJob, Size: 4}, {Verb: verbOffer, Job: fuzzJob, Size: 1 << 40}, {Verb: verbStatus, Job: fuzzJob},
 		{Verb: verbPut, Job: fuzzJob, SHA256: sum, Size: 4}, {Verb: verbPut, Job: fuzzJob, SHA256: sum, Size: 4, Offset: 5},
 		{Verb: verbPut, Job: fuzzJob, SHA256: "../x", Size: 4}, {Verb: verbLogs, Job: fuzzJob, Follow: true}, {Verb: verbLogs, Job: fuzzJob, Offset: -1},
-		{Verb: verbResult, Job: fuzzJob}, {Verb: verbGet, Job: fuzzJob, SHA256: sum, Offset: 3}, {Verb: verbGet, Job: fuzzJob, SHA256: sum, Offset: 99},
+		{Verb: verbResult, Job: fuzzJob}, {Verb: verbGet, Job: fuzzJob, SHA256: sum, Offset: 3}, {Verb: verbSealed, Job: fuzzJob, Offset: 3}, {Verb: verbSealed, Job: fuzzJob, Offset: -1},
+		{Verb: verbOffer, Job: fuzzJob, Size: 1, Recipient: "age1qqqqqq"}, {Verb: verbGet, Job: fuzzJob, SHA256: sum, Offset: 99},
 		{Verb: verbStatus, Job: "../../../../../../../../etc/passw"}, {Verb: "shutdown", Job: fuzzJob}, {},
 	} {
 		f.Add(append(frame(r), "1234 and more"...), true)

@@ -32,6 +32,7 @@ const (
 	verbLogs   = "logs"
 	verbResult = "result"
 	verbGet    = "get"
+	verbSealed = "sealed_log"
 )
 
 type request struct {
@@ -42,6 +43,8 @@ type request struct {
 	Offset int64    `json:"offset,omitempty"`
 	Follow bool     `json:"follow,omitempty"`
 	Salt   job.Salt `json:"salt,omitzero"`
+	// Recipient stands in an offer; clients that cannot decrypt leave it out.
+	Recipient string `json:"recipient,omitempty"`
 }
 
 type response struct {
@@ -50,7 +53,8 @@ type response struct {
 	RetryMS  int64    `json:"retry_ms,omitempty"`
 	Wants    []Want   `json:"wants,omitempty"`
 	Status   *Status  `json:"status,omitempty"`
-	Size     int64    `json:"size,omitempty"` // result: bytes that follow; get: size of the whole blob
+	Size     int64    `json:"size,omitempty"`   // result: bytes that follow; get: size of the whole blob
+	Sealed   bool     `json:"sealed,omitempty"` // get: the blob is an age file
 	Salt     job.Salt `json:"salt,omitzero"`
 	Complete bool     `json:"complete,omitempty"`
 }

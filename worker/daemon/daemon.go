@@ -189,6 +189,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	}
 	g.Go(func() error { return d.follow(ctx) })
 	g.Go(func() error { return d.sweep(ctx) })
+	g.Go(func() error { return d.store.KeepSealing(ctx) })
 	g.Go(func() error { return d.sweepRuntimes(ctx) })
 	g.Go(func() error { return d.tell(ctx) })
 	g.Go(func() error { return d.serveControl(ctx) })

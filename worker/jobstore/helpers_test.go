@@ -93,6 +93,8 @@ type work struct {
 	inputs map[string][]byte // by path
 	key    transfer.PubKey
 	priv   []byte
+	// recipient is empty, as with a client that cannot decrypt, unless a test sets it.
+	recipient string
 }
 
 func sum(b []byte) string { return fmt.Sprintf("%x", sha256.Sum256(b)) }
@@ -142,7 +144,7 @@ func (w *work) blob(digest string) []byte {
 
 func (w *work) offer(t *testing.T, s *jobstore.Store) []transfer.Want {
 	t.Helper()
-	wants, err := s.Offer(t.Context(), w.id, w.bytes, w.salt)
+	wants, err := s.Offer(t.Context(), w.id, w.bytes, w.salt, w.recipient)
 	require.NoError(t, err)
 	return wants
 }

@@ -81,12 +81,12 @@ func ask(t *testing.T, s *Store, id string) {
 		t.Fatalf("status: %v", err)
 	}
 	_, _, _ = s.Result(ctx, id)
-	_, _, _ = s.Get(ctx, id, strings.Repeat("ab", 32), 0)
+	_, _ = s.Get(ctx, id, strings.Repeat("ab", 32), 0)
 	if log, err := s.Log(ctx, id, 0, false); err == nil {
 		_, _ = io.Copy(io.Discard, log)
 		_ = log.Close()
 	}
-	_, _ = s.Offer(ctx, id, []byte("{}"), job.Salt{})
+	_, _ = s.Offer(ctx, id, []byte("{}"), job.Salt{}, "")
 	_, _ = s.Job(id)
 	_ = s.Jobs()
 	_, _ = s.Sweep()

@@ -112,7 +112,7 @@ func TestRetention(t *testing.T) {
 			sweep(t, s, jobstore.Swept{Wiped: 1})
 			require.NoDirExists(t, filepath.Join(cfg.Dir, "jobs", w.id, "out"))
 			for _, again := range []*jobstore.Store{s, killed(t, cfg)} {
-				_, _, err = again.Get(t.Context(), w.id, sum([]byte("result")), 0)
+				_, err = again.Get(t.Context(), w.id, sum([]byte("result")), 0)
 				require.Equal(t, transfer.CodeGone, code(err))
 				_, _, err = again.Result(t.Context(), w.id)
 				require.NoError(t, err)
@@ -141,7 +141,7 @@ func TestDiscard(t *testing.T) {
 	require.Error(t, err)
 	require.NoError(t, writer.Close())
 	for _, again := range []*jobstore.Store{s, killed(t, cfg)} {
-		_, err = again.Offer(t.Context(), w.id, w.bytes, w.salt)
+		_, err = again.Offer(t.Context(), w.id, w.bytes, w.salt, "")
 		require.Equal(t, transfer.CodeGone, code(err))
 		require.ErrorContains(t, err, "the customer cancelled it")
 		_, _, err = again.Result(t.Context(), w.id)
@@ -186,7 +186,7 @@ func TestOutputLinks(t *testing.T) {
 	out := filepath.Join(task.OutputDir, "out")
 	require.NoError(t, os.Remove(out))
 	require.NoError(t, os.Symlink(secret, out))
-	_, _, err = s.Get(t.Context(), w.id, sum([]byte("result")), 0)
+	_, err = s.Get(t.Context(), w.id, sum([]byte("result")), 0)
 	require.Error(t, err)
 	require.Empty(t, code(err), "the customer is not told about paths")
 }
@@ -244,7 +244,7 @@ func sweep(t *testing.T, s *jobstore.Store, want jobstore.Swept) {
 
 func get(t *testing.T, s *jobstore.Store, id, digest string, offset int64) string {
 	t.Helper()
-	r, _, err := s.Get(t.Context(), id, digest, offset)
+	r, err := s.Get(t.Context(), id, digest, offset)
 	require.NoError(t, err)
 	defer r.Close()
 	data, err := io.ReadAll(r)

@@ -18,10 +18,12 @@ const logSlack = 2 << 10
 type jobLog struct {
 	path string
 
-	mu    sync.Mutex
-	size  int64
-	done  bool
-	moved chan struct{} // closed and replaced whenever size or done changes
+	mu   sync.Mutex
+	size int64
+	done bool
+	// sealed: the plaintext is gone; size is still its size.
+	sealed bool
+	moved  chan struct{} // closed and replaced whenever size or done changes
 }
 
 func newJobLog(path string, done bool) *jobLog {
@@ -54,6 +56,15 @@ func (l *jobLog) begin(limit int64) (*logWriter, error) {
 
 // end lets followers go when they have read everything.
 func (l *jobLog) end() { l.set(func() { l.done = true }) }
+
+// seal tells that the plaintext goes now.
+func (l *jobLog) seal() { l.set(func() { l.sealed = true }) }
+
+func (l *jobLog) isSealed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sealed
+}
 
 // logWriter appends to the log of one run, up to its limit in bytes.
 type logWriter struct {

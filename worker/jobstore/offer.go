@@ -44,10 +44,10 @@ func (s *Store) accessKey(ctx context.Context, jobID string) (transfer.PubKey, e
 }
 
 // Offer implements transfer.Backend.
-func (s *Store) Offer(ctx context.Context, jobID string, spec []byte, salt job.Salt) ([]transfer.Want, error) {
+func (s *Store) Offer(ctx context.Context, jobID string, spec []byte, salt job.Salt, recipient string) ([]transfer.Want, error) {
 	e, err := s.locked(jobID)
 	if err != nil {
-		if e, err = s.create(ctx, jobID, spec, salt); err != nil {
+		if e, err = s.create(ctx, jobID, spec, salt, recipient); err != nil {
 			return nil, err
 		}
 	}
@@ -61,6 +61,13 @@ func (s *Store) Offer(ctx context.Context, jobID string, spec []byte, salt job.S
 	if e.rec.Phase != transfer.PhaseInputs {
 		return nil, nil
 	}
+	if e.rec.Recipient != recipient { // the last one who offers says who can decrypt
+		rec := e.rec
+		rec.Recipient = recipient
+		if err := s.update(e, rec); err != nil {
+			return nil, err
+		}
+	}
 	wants, err := s.wants(e)
 	if err == nil && len(wants) == 0 {
 		err = s.ready(e)
@@ -69,7 +76,7 @@ func (s *Store) Offer(ctx context.Context, jobID string, spec []byte, salt job.S
 }
 
 // create checks a new job against the chain and this worker's limits, stores it, and returns it with mu held.
-func (s *Store) create(ctx context.Context, jobID string, data []byte, salt job.Salt) (*entry, error) {
+func (s *Store) create(ctx context.Context, jobID string, data []byte, salt job.Salt, recipient string) (*entry, error) {
 	chain, err := s.chain.get(ctx, jobID)
 	if err != nil {
 		return nil, err
@@ -90,7 +97,7 @@ func (s *Store) create(ctx context.Context, jobID string, data []byte, salt job.
 	e := &entry{dir: filepath.Join(s.cfg.Dir, "jobs", jobID), spec: &spec, writers: make(map[string]*blobWriter)}
 	rec := record{
 		Version: recordVersion, ID: jobID, Chain: chain, Salt: salt, Phase: transfer.PhaseInputs,
-		Reserved: need, CreatedAt: s.cfg.Now().Unix(),
+		Reserved: need, CreatedAt: s.cfg.Now().Unix(), Recipient: recipient,
 	}
 	if err := e.lay(rec, data); err != nil {
 		return nil, s.diskError(errors.Join(err, os.RemoveAll(e.dir)))

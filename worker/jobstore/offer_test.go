@@ -64,7 +64,7 @@ func TestOffersThatAreRefused(t *testing.T) {
 				row.chain(&j)
 				c.jobs[w.id] = j
 			}
-			_, err := s.Offer(t.Context(), w.id, w.bytes, w.salt)
+			_, err := s.Offer(t.Context(), w.id, w.bytes, w.salt, "")
 			require.Equal(t, row.want, code(err), "%v", err)
 			list, err := os.ReadDir(filepath.Join(cfg.Dir, "jobs"))
 			require.NoError(t, err)
@@ -106,7 +106,7 @@ func TestReservations(t *testing.T) {
 	works[0].offer(t, s)
 	works[1].offer(t, s)
 	for _, again := range []*jobstore.Store{s, killed(t, cfg)} {
-		_, err := again.Offer(t.Context(), works[2].id, works[2].bytes, works[2].salt)
+		_, err := again.Offer(t.Context(), works[2].id, works[2].bytes, works[2].salt, "")
 		require.Equal(t, transfer.CodeBusy, code(err))
 	}
 	require.NoError(t, s.Discard(works[0].id, "gone"))
@@ -156,7 +156,7 @@ func TestPut(t *testing.T) {
 	require.Equal(t, transfer.CodeTooLarge, code(put(t, s, w.id, sum(artifact), nil, 2<<30, 0)))
 	w.upload(t, s)
 	require.Equal(t, transfer.CodeConflict, code(put(t, s, w.id, sum(a), a, 10, 0)))
-	_, err = s.Offer(t.Context(), w.id, append(bytes.Clone(w.bytes), ' '), w.salt)
+	_, err = s.Offer(t.Context(), w.id, append(bytes.Clone(w.bytes), ' '), w.salt, "")
 	require.Equal(t, transfer.CodeMismatch, code(err))
 }
 

@@ -30,7 +30,23 @@ func (s *Store) Log(ctx context.Context, jobID string, offset int64, follow bool
 		return nil, transfer.Errorf(transfer.CodeNotReady, "the job has not been uploaded yet")
 	}
 	defer e.mu.Unlock()
+	if e.log.isSealed() {
+		return nil, transfer.Errorf(transfer.CodeSealed, "the log is encrypted to the customer")
+	}
 	return &logReader{ctx: ctx, log: e.log, off: offset, follow: follow}, nil
+}
+
+// SealedLog implements transfer.Backend.
+func (s *Store) SealedLog(_ context.Context, jobID string, offset int64) (transfer.Blob, error) {
+	e, err := s.locked(jobID)
+	if err != nil {
+		return transfer.Blob{}, transfer.Errorf(transfer.CodeNotReady, "the job has not been uploaded yet")
+	}
+	defer e.mu.Unlock()
+	if !e.log.isSealed() {
+		return transfer.Blob{}, transfer.Errorf(transfer.CodeNotReady, "the log is not encrypted: ask for it as it is")
+	}
+	return openSealed(e.path("log.age"), offset)
 }
 
 // Result implements transfer.Backend.
@@ -57,30 +73,33 @@ func (e *entry) result() ([]byte, job.Salt, error) {
 }
 
 // Get implements transfer.Backend.
-func (s *Store) Get(_ context.Context, jobID, sum string, offset int64) (io.ReadCloser, int64, error) {
+func (s *Store) Get(_ context.Context, jobID, sum string, offset int64) (transfer.Blob, error) {
 	e, err := s.locked(jobID)
 	if err != nil {
-		return nil, 0, transfer.Errorf(transfer.CodeNotReady, "the job has not been uploaded yet")
+		return transfer.Blob{}, transfer.Errorf(transfer.CodeNotReady, "the job has not been uploaded yet")
 	}
 	defer e.mu.Unlock()
 	if e.rec.Phase == transfer.PhaseWiped {
-		return nil, 0, transfer.Errorf(transfer.CodeGone, "the outputs have been wiped: %s", e.rec.Message)
+		return transfer.Blob{}, transfer.Errorf(transfer.CodeGone, "the outputs have been wiped: %s", e.rec.Message)
 	}
 	file, err := e.output(sum)
 	if err != nil {
-		return nil, 0, err
+		return transfer.Blob{}, err
+	}
+	if sealed := e.path("sealed", sum); isFile(sealed, -1) {
+		return openSealed(sealed, offset)
 	}
 	if offset > file.Size {
-		return nil, 0, transfer.Errorf(transfer.CodeInvalid, "output %q has %d bytes, asked from %d", file.Path, file.Size, offset)
+		return transfer.Blob{}, transfer.Errorf(transfer.CodeInvalid, "output %q has %d bytes, asked from %d", file.Path, file.Size, offset)
 	}
 	f, err := openOutput(e.path("out"), file)
 	if err != nil {
-		return nil, 0, err
+		return transfer.Blob{}, err
 	}
 	if _, err := f.Seek(offset, io.SeekStart); err != nil {
-		return nil, 0, errors.Join(err, f.Close())
+		return transfer.Blob{}, errors.Join(err, f.Close())
 	}
-	return f, file.Size, nil
+	return transfer.Blob{ReadCloser: f, Size: file.Size}, nil
 }
 
 // output finds an output by digest. e.mu is held.

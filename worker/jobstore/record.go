@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"filippo.io/age"
+
 	"github.com/edgematrix/emc/pkg/job"
 	"github.com/edgematrix/emc/pkg/transfer"
 )
@@ -27,6 +29,10 @@ type record struct {
 	EndedAt    int64          `json:"ended_at"` // finished or closed
 	AcceptedAt int64          `json:"accepted_at"`
 	ResultSalt job.Salt       `json:"result_salt,omitzero"`
+	// Recipient is whom log and outputs are encrypted to when the job has ended; empty for a client that cannot decrypt.
+	Recipient string `json:"recipient,omitempty"`
+	Sealed    bool   `json:"sealed,omitempty"`    // no plaintext of them is left
+	LogBytes  int64  `json:"log_bytes,omitempty"` // of the encrypted log's plaintext
 }
 
 // live says whether the job has not ended yet.
@@ -89,7 +95,15 @@ func loadEntry(dir string) (*entry, error) {
 	if e.rec.Reserved < 0 || e.rec.Reserved > job.MaxInt {
 		return nil, fmt.Errorf("job.json: it reserves %d bytes, expected 0 to %d", e.rec.Reserved, int64(job.MaxInt))
 	}
+	if e.rec.Recipient != "" {
+		if _, err := age.ParseX25519Recipient(e.rec.Recipient); err != nil {
+			return nil, fmt.Errorf("job.json: its recipient: %w", err)
+		}
+	}
 	e.log = newJobLog(e.path("log"), !e.rec.live())
+	if isFile(e.path("log.age"), -1) && !isFile(e.path("log"), -1) {
+		e.log.size, e.log.sealed = e.rec.LogBytes, true
+	}
 	return e, nil
 }
 

@@ -55,6 +55,7 @@ func (s *Store) Discard(id, reason string) error {
 	err = e.closeLog()
 	e.log.end()
 	e.spec = nil
+	s.tellEnded()
 	return errors.Join(err, e.tidy())
 }
 
@@ -117,10 +118,11 @@ func (s *Store) wipe(e *entry, accepted bool) error {
 	if accepted {
 		rec.Message = "you accepted them"
 	}
-	rec.Reserved = sizeOf(e.path("log")) + sizeOf(e.path("result.json")) + endedBytes
+	rec.Reserved = sizeOf(e.path("log")) + sizeOf(e.path("log.age")) + sizeOf(e.path("result.json")) + endedBytes
 	if err := s.update(e, rec); err != nil {
 		return err
 	}
+	s.tellEnded() // the log may be left to encrypt
 	return e.tidy()
 }
 

@@ -134,11 +134,15 @@ func (s *Store) Finish(id string, run runtime.Result) (Outcome, error) {
 	rec := e.rec
 	rec.Phase, rec.Message, rec.ResultSalt, rec.EndedAt = transfer.PhaseFinished, result.Message, salt, s.cfg.Now().Unix()
 	rec.Reserved = result.OutputBytes() + result.LogSize + int64(len(data)) + endedBytes
+	if rec.Recipient != "" {
+		rec.Reserved += sealRoom(result)
+	}
 	if err := s.update(e, rec); err != nil {
 		return Outcome{}, err
 	}
 	e.log.end()
 	e.spec = nil
+	s.tellEnded()
 	if err := e.tidy(); err != nil {
 		s.cfg.Logger.Warn("a job's inputs could not be removed yet", "job", id, "error", err)
 	}

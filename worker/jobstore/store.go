@@ -21,7 +21,10 @@ type Store struct {
 	chain   *chainCache
 	apps    *appStore
 	changed chan struct{}
+	ended   chan struct{}
+	step    func(string) // tests look at the disk between the steps of sealing
 
+	sealing  sync.Mutex
 	creating sync.Mutex // one new job at a time: reservations are checked, then taken
 
 	mu       sync.Mutex
@@ -56,6 +59,7 @@ func Open(cfg Config) (*Store, error) {
 	s := &Store{
 		cfg: cfg, lock: lock, chain: newChainCache(cfg.Lookup, cfg.Now),
 		jobs: make(map[string]*entry), changed: make(chan struct{}, 1),
+		ended: make(chan struct{}, 1), step: func(string) {},
 	}
 	s.apps, err = openApps(s, filepath.Join(cfg.Dir, "apps"))
 	if err == nil {
@@ -140,18 +144,26 @@ func (e *entry) tidy() error {
 	case transfer.PhaseFinished:
 		names = []string{"in", "parts"}
 	case transfer.PhaseWiped, transfer.PhaseClosed:
-		names = []string{"in", "parts", "out"}
+		names = []string{"in", "parts", "out", "sealed"}
+	}
+	if e.rec.Sealed {
+		names = append(names, "out", "log", "spec.json")
 	}
 	for _, n := range names {
 		if err := os.RemoveAll(e.path(n)); err != nil {
 			return err
 		}
 	}
-	left, err := filepath.Glob(filepath.Join(e.dir, ".tmp-*"))
-	for _, n := range left {
-		err = errors.Join(err, os.Remove(n))
+	for _, dir := range []string{e.dir, e.path("sealed")} {
+		left, err := filepath.Glob(filepath.Join(dir, ".tmp-*"))
+		for _, n := range left {
+			err = errors.Join(err, removeIfThere(n))
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 func (s *Store) entry(id string) *entry {
