@@ -37,7 +37,9 @@ type Client struct {
 	// Grace is how long after a deadline the chain is given to act on it.
 	Grace time.Duration
 
-	mu sync.Mutex // guards records, and the map
+	mu sync.Mutex // guards records, and the maps
+	// lines are those of jobs that are gone with.
+	lines map[string]*line
 	// shown is how much of a job's log this program has shown, in bytes.
 	shown map[string]*int64
 }

@@ -30,15 +30,11 @@ type attempt struct {
 // insist dials the job's node and acts, again and again. The endpoints are looked up anew each time, since a worker may
 // come back elsewhere.
 func (c *Client) insist(ctx context.Context, rec *Record, a attempt) error {
-	key, err := rec.key()
+	defer c.talk(rec)()
+	h, err := c.hostOf(ctx, rec)
 	if err != nil {
 		return err
 	}
-	h, err := transfer.NewHost(ctx, key, nil, transfer.WithPunching())
-	if err != nil {
-		return err
-	}
-	defer h.Close()
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval, wait.Multiplier = 100*time.Millisecond, 5*time.Second, 1.6
 	began, told := c.Now(), ""

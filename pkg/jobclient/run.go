@@ -84,6 +84,7 @@ func (c *Client) Submit(ctx context.Context, r Request, o Options) (Summary, err
 
 // Attach goes with a job from wherever it is to its end.
 func (c *Client) Attach(ctx context.Context, rec *Record, o Options) (Summary, error) {
+	defer c.hold(rec)()
 	j, err := c.job(ctx, rec)
 	tried := len(j.TriedNodes)
 	for err == nil {
