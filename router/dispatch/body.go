@@ -29,6 +29,9 @@ type body struct {
 	err     error         // how it ended
 }
 
+// relayGone tells whether the stream went through a router that is gone.
+func (b *body) relayGone() bool { return !b.client.via.IsZero() && b.cfg.Paths.Gone(b.client.via) }
+
 // content waits for the first byte behind the head, as long as another router could still do better: many apps send a head
 // at once, and think then. It fails with ErrCosign alone; all else comes again by Read.
 func (b *body) content() error {
@@ -57,7 +60,7 @@ func (b *body) headless(ctx context.Context, slow bool, err error) error {
 		b.done(selection.Cancelled, 0)
 		return err
 	}
-	if (b.rested || !b.client.via.IsZero()) && !slow && errors.Is(err, call.ErrStream) && b.running.Told() == 0 && b.lane.Standing().Why == "" {
+	if (b.rested || b.relayGone()) && !slow && errors.Is(err, call.ErrStream) && b.running.Told() == 0 && b.lane.Standing().Why == "" {
 		// It was broken before: the node, or its connection, was new meanwhile. Or the router went away that relayed it.
 		b.broke(b.lane)
 		b.done(selection.Cancelled, 0)
@@ -120,6 +123,9 @@ func (b *body) finish(err error) error {
 		kind, out = selection.NodeFault, &gateway.Error{Kind: gateway.NodeFault, Words: "the node ended the answer in its middle"}
 	case errors.Is(err, session.ErrLedger): // the router's own
 		kind = selection.Cancelled
+	case b.relayGone():
+		b.cfg.Logger.Warn("a stream broke in the middle of an answer, because the router is gone that relayed it", "router", b.client.via, "node", b.lane.node(), "app", b.call.App)
+		kind, out = selection.Cancelled, &gateway.Error{Kind: gateway.NodeFault, Words: "the router that relayed this answer went away in its middle; ask again, and it goes another way"}
 	default:
 		b.cfg.Logger.Warn("a stream broke in the middle of an answer", "node", b.lane.node(), "app", b.call.App, "error", err)
 		kind, out = selection.NodeFault, &gateway.Error{Kind: gateway.NodeFault, Words: "the node went away in the middle of its answer"}

@@ -41,6 +41,8 @@ type Paths interface {
 	Open(ctx context.Context, node receipt.Address, id peer.ID) (io.ReadWriteCloser, receipt.Address, error)
 	// Via is the router through which the next one goes.
 	Via(node receipt.Address) receipt.Address
+	// Gone tells whether a router is gone that a stream went through which has just broken: that is no fault of the node.
+	Gone(via receipt.Address) bool
 }
 
 // Config is what calls need.

@@ -22,6 +22,7 @@ type detours struct {
 	*scene
 	mu    sync.Mutex
 	via   receipt.Address
+	gone  bool
 	links []mesh.Link
 }
 
@@ -37,9 +38,38 @@ func (d *detours) Via(receipt.Address) receipt.Address {
 	return d.via
 }
 
+func (d *detours) Gone(receipt.Address) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.gone
+}
+
 func (d *detours) Open(ctx context.Context, node receipt.Address, id peer.ID) (io.ReadWriteCloser, receipt.Address, error) {
 	st, err := d.host.NewStream(network.WithNoDial(ctx, "test"), id, call.Protocol)
 	return st, d.Via(node), err
+}
+
+// A stream that broke because the router is gone that relayed it is no fault of the node; one that broke by itself is.
+func TestARelayThatIsGone(t *testing.T) {
+	for _, gone := range []bool{true, false} {
+		ways := &detours{via: receipt.Address{7}, gone: gone}
+		s := newScene(t, 1, with(func(c *dispatch.Config) { c.Paths = ways }), func(s *scene) { ways.scene = s })
+		n := s.nodes[0]
+		begun := make(chan struct{}, 1)
+		n.does(begin(5, begun))
+		a, err := s.Call(t.Context(), s.want("0123456789"))
+		require.NoError(t, err)
+		<-begun
+		for _, st := range s.streams() {
+			require.NoError(t, st.Reset())
+		}
+		_, err = io.ReadAll(a.Body)
+		require.Error(t, err)
+		require.NoError(t, a.Body.Close())
+		require.Equal(t, !gone, s.Snapshot().Nodes[0].Faults > 0)
+		n.does(echo)
+		s.balance()
+	}
 }
 
 // A call goes the way that is best now, and says so; streams that rest on another one are closed.

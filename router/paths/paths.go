@@ -125,6 +125,23 @@ func (p *Paths) Via(a receipt.Address) receipt.Address {
 	return receipt.Address{}
 }
 
+// goneWait is how long a connection's end may be known to its streams before it is known to the host.
+const goneWait = 200 * time.Millisecond
+
+// Gone tells whether there is no connection any more with a router through which a stream went that has just broken. A node
+// that closes a circuit itself does not end that one.
+func (p *Paths) Gone(via receipt.Address) bool {
+	at, ok := p.cfg.Router(via)
+	if !ok {
+		return true
+	}
+	gone := func() bool { return p.cfg.Host.Network().Connectedness(at.ID) != network.Connected }
+	for until := time.Now().Add(goneWait); !gone() && time.Now().Before(until); {
+		time.Sleep(goneWait / 20)
+	}
+	return gone()
+}
+
 // Open opens a stream to a node by the best way, and says through which router that is; zero: directly. A way that fails is
 // left at once, and another one tried.
 func (p *Paths) Open(ctx context.Context, a receipt.Address, id peer.ID) (io.ReadWriteCloser, receipt.Address, error) {

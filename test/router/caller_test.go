@@ -26,6 +26,7 @@ type outcome struct {
 	ending ending
 	words  string // of an error
 	node   string
+	route  string // why this node, and whose signature pays
 	tokens int
 	cost   int64 // uemc, of a whole one
 
@@ -98,7 +99,7 @@ func (c *caller) call(ctx context.Context, a asks) (o outcome) {
 }
 
 func (o *outcome) read(a asks, answer *http.Response) {
-	o.node = answer.Header.Get("X-EMC-Node")
+	o.node, o.route = answer.Header.Get("X-EMC-Node"), answer.Header.Get("X-EMC-Route")
 	if answer.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1_000))
 		o.ending, o.words = refused, fmt.Sprintf("%d %s", answer.StatusCode, text)

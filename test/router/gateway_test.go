@@ -21,13 +21,16 @@ type own struct {
 	url     string
 }
 
-// openOwn opens a session with a key of the customer's keyring.
-func (s *site) openOwn() *own {
+// openOwn opens a session with a key of the customer's keyring, that allots to routers.
+func (s *site) openOwn(routers ...*rig.Router) *own {
 	s.Helper()
 	_, err := s.net.Emcd(s.ctx, "keys", "add", "calls", "--keyring-backend", "test")
 	require.NoError(s, err)
-	answer, err := s.net.Emcd(s.ctx, "session", "open", fmt.Sprintf("%duemc", s.deposit), "--key", "calls", "--router", s.router.Address,
-		"--from", "bob", "--keyring-backend", "test")
+	typed := []string{"session", "open", fmt.Sprintf("%duemc", s.deposit), "--key", "calls", "--from", "bob", "--keyring-backend", "test"}
+	for _, r := range routers {
+		typed = append(typed, "--router", r.Address)
+	}
+	answer, err := s.net.Emcd(s.ctx, typed...)
 	require.NoError(s, err)
 	s.session = told(answer.Out, "session ")
 	next := strings.Fields(told(answer.Out, "next "))
@@ -62,16 +65,19 @@ func (g *own) kill() {
 	}
 }
 
-// The customer runs the gateway himself: the router hears nothing of his key and his
-// calls but the vouchers that it co-signs. His gateway is killed in the middle of a
-// call, and goes on when it starts again; all of it is in the books in the end.
+// The customer runs the gateway himself: the routers hear nothing of his key and his
+// calls but the vouchers that they co-sign. His gateway is killed in the middle of a
+// call, and goes on when it starts again; a router dies under load, and calls go on
+// through the other one; all of it is in the books in the end.
 func TestGatewayOfOnesOwn(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, small)
+	s := newSite(t, size{deposit: 5_000_000, credit: 5_000, processes: 2 * losingStreams})
 	a := newApp(t)
+	second := s.secondRouter()
 	s.worker("worker", a)
 	s.ready(1)
-	g := s.openOwn()
+	s.readyAt(second, 1)
+	g := s.openOwn(s.router, second)
 	g.start()
 	const tokens = 40
 	s.whole(tokens)
@@ -99,11 +105,14 @@ func TestGatewayOfOnesOwn(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, status.Sessions, "the router has no key of a session")
 	require.Equal(t, http.StatusUnauthorized, s.atRouter(), "nor takes an API key of the customer's own gateway")
+	l := g.loseARouter(second)
+
 	t.Log("the books")
-	s.settle(2 * tokens * unitPrice)
+	whole := l.whole + 2*tokens*unitPrice
+	l.settle(second, whole)
 	paid := s.paid()
-	require.GreaterOrEqual(t, paid, int64(2*tokens*unitPrice), "what came whole is paid")
-	require.LessOrEqual(t, paid, a.tokens.Load()*unitPrice+3*unitPrice, "nothing is paid that the app did not say")
+	require.GreaterOrEqual(t, paid, whole, "what came whole is paid")
+	require.LessOrEqual(t, paid, a.tokens.Load()*unitPrice+int64(3+len(l.outcomes))*unitPrice, "nothing is paid that the app did not say")
 	require.NoError(t, g.process.Interrupt(40*time.Second), "it ends when it is told to")
 }
 
