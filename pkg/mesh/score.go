@@ -32,8 +32,9 @@ func listening(topic string) []pubsub.Option {
 			SkipAtomicValidation: true,
 			AppSpecificScore:     func(peer.ID) float64 { return 0 },
 			DecayInterval:        time.Second, DecayToZero: 0.01, RetainScore: remembered, SeenMsgTTL: seen,
-			// Who asks for places in the mesh again and again, or promises messages that do not come.
-			BehaviourPenaltyWeight: -1, BehaviourPenaltyThreshold: 6, BehaviourPenaltyDecay: decay,
+			// No weight on promises of messages that do not come: a router that has too much to do breaks them, and a region whose
+			// routers stopped looking at each other for that would fall apart when it is busiest. They cost as much to make as to ask for.
+			BehaviourPenaltyWeight: 0,
 			Topics: map[string]*pubsub.TopicScoreParams{topic: {
 				SkipAtomicValidation: true, TopicWeight: 1, TimeInMeshQuantum: time.Second, // which the library divides by
 				InvalidMessageDeliveriesWeight: -1, InvalidMessageDeliveriesDecay: decay, // by the square of their number

@@ -11,6 +11,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,6 +30,7 @@ const Dials = 4
 type Timing struct {
 	Look  time.Duration // between two looks at the connections
 	Find  time.Duration // between two questions which routers there are
+	Soon  time.Duration // the same while none is known
 	Dial  time.Duration // for a connection
 	First time.Duration // a router rests that was not reached: twice as long each time, up to Last
 	Last  time.Duration
@@ -38,7 +40,10 @@ type Timing struct {
 
 // DefaultTiming asks the chain once a minute.
 func DefaultTiming() Timing {
-	return Timing{Look: time.Second, Find: time.Minute, Dial: 5 * time.Second, First: 2 * time.Second, Last: 5 * time.Minute, Mute: 30 * time.Second, Renew: 10 * time.Minute}
+	return Timing{
+		Look: time.Second, Find: time.Minute, Soon: 10 * time.Second, Dial: 5 * time.Second, First: 2 * time.Second, Last: 5 * time.Minute,
+		Mute: 30 * time.Second, Renew: 10 * time.Minute,
+	}
 }
 
 // Config is of a Neighbours.
@@ -100,7 +105,7 @@ func (n *Neighbours) Run(ctx context.Context) error {
 	var found, renewed time.Time
 	for {
 		now := time.Now()
-		if now.Sub(found) >= n.cfg.Timing.Find || len(n.found) == 0 && now.Sub(found) >= n.cfg.Timing.First {
+		if now.Sub(found) >= n.cfg.Timing.Find || len(n.found) == 0 && now.Sub(found) >= n.cfg.Timing.Soon {
 			found = now
 			n.find(ctx)
 		}
@@ -130,7 +135,7 @@ func (n *Neighbours) find(ctx context.Context) {
 		}
 		return
 	}
-	n.found = routers
+	n.found = slices.DeleteFunc(routers, func(r peer.AddrInfo) bool { return r.ID == n.cfg.Host.ID() })
 	for id, r := range n.rests { // who left the chain is not kept in mind for ever
 		if time.Since(r.until) > n.cfg.Timing.Last {
 			delete(n.rests, id)
@@ -194,7 +199,7 @@ func (n *Neighbours) draw() (peer.AddrInfo, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, r := range n.found {
-		if r.ID != n.cfg.Host.ID() && n.links[r.ID] == nil && !time.Now().Before(n.rests[r.ID].until) {
+		if n.links[r.ID] == nil && !time.Now().Before(n.rests[r.ID].until) {
 			may = append(may, r)
 		}
 	}

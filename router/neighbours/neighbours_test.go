@@ -159,7 +159,7 @@ func (r *router) dialled() (n int) {
 // quick looks often, so that a test need not wait; nobody is let go of because a machine is slow.
 func quick() neighbours.Timing {
 	return neighbours.Timing{
-		Look: 10 * time.Millisecond, Find: 50 * time.Millisecond, Dial: 10 * time.Second, First: 20 * time.Millisecond, Last: 100 * time.Millisecond,
+		Look: 10 * time.Millisecond, Find: 50 * time.Millisecond, Soon: 50 * time.Millisecond, Dial: 10 * time.Second, First: 20 * time.Millisecond, Last: 100 * time.Millisecond,
 		Mute: time.Minute, Renew: time.Hour,
 	}
 }

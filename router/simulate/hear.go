@@ -36,7 +36,7 @@ func Hear(ctx context.Context, nodes int) (c Crowd, err error) {
 	if err != nil {
 		return c, err
 	}
-	gossip, err := pubsub.NewGossipSub(ctx, from, pubsub.WithFloodPublish(true), pubsub.WithLogger(slog.New(slog.DiscardHandler)), pubsub.WithRPCLogger(slog.New(slog.DiscardHandler)))
+	gossip, err := pubsub.NewGossipSub(ctx, from, pubsub.WithFloodPublish(true), pubsub.WithPeerOutboundQueueSize(1024), pubsub.WithLogger(slog.New(slog.DiscardHandler)), pubsub.WithRPCLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return c, err
 	}

@@ -31,3 +31,12 @@ func TestRegion(t *testing.T) {
 	require.Positive(t, r.Gone)
 	require.Less(t, r.Choice.Perfect, r.Choice.Random)
 }
+
+// A router hears many nodes through one peer, and what that costs can be told.
+func TestHear(t *testing.T) {
+	c, err := simulate.Hear(t.Context(), 2_000)
+	require.NoError(t, err)
+	t.Logf("%.0f bytes and %s for each node", c.Bytes, c.Processor)
+	require.Positive(t, c.Bytes)
+	require.Positive(t, c.Processor)
+}
