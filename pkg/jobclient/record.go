@@ -18,7 +18,7 @@ import (
 const recordVersion = 1
 
 // Record is everything that this machine must know to come back to a job. It holds the job's access key: whoever has it
-// can read the job's inputs, log and outputs, but can touch no money.
+// can read the job's inputs, log and outputs, also as a worker keeps them encrypted after the end, but can touch no money.
 type Record struct {
 	Version  int    `json:"version"`
 	ID       string `json:"id"` // empty until the submission is known to be in a block

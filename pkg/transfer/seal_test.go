@@ -242,3 +242,32 @@ func TestSealedLog(t *testing.T) {
 	require.True(t, got.String() == text[:end.Offset], "nothing that is damaged is shown")
 	require.Less(t, end.Offset, int64(2*megabyte))
 }
+
+// The same, with the cut between two processes: the rest of the age file is not fetched for nothing.
+func TestOutputThatIsSealedBetweenProcesses(t *testing.T) {
+	data := randomBytes(1, 4*megabyte)
+	w, _, r := sealedWorld(t, setup{}, map[string][]byte{"out": data}, "")
+	sealed := w.backend.sealed
+	w.backend.set(func(m *memory) { m.sealed = nil })
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	require.ErrorIs(t, w.client.Download(ctx, dir, r, func(done, _ int64) {
+		if done > megabyte {
+			cancel()
+		}
+	}), context.Canceled)
+	w.backend.set(func(m *memory) { m.sealed, m.puts = sealed, nil })
+	var back []int64 // what was thrown away, each time that the progress fell
+	last := int64(0)
+	require.NoError(t, w.client.Download(t.Context(), dir, r, func(done, _ int64) {
+		if done < last {
+			back = append(back, last)
+		}
+		last = done
+	}))
+	requireFile(t, data, dir, "out")
+	require.Len(t, w.backend.puts, 2)
+	require.Zero(t, w.backend.puts[1])
+	require.Len(t, back, 1)
+	require.Less(t, back[0], int64(len(data)), "it began anew at once")
+}

@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -32,6 +35,7 @@ func happyPath(t *testing.T, p program) {
 	content, err := os.ReadFile(filepath.Join(sum.OutputDir, "words.txt"))
 	require.NoError(t, err)
 	require.Equal(t, "HELLO OVER THERE", string(content))
+	s.leftNothing(w, "hello over there", "HELLO OVER THERE", "good morning")
 	s.check()
 
 	j, err := s.net.Job(s.ctx, sum.Job)
@@ -70,6 +74,33 @@ func noImage(t *testing.T, s *stage, w *rig.Worker) {
 	require.Equal(t, 3, said.Code, said.Err)
 	require.Contains(t, said.Err, "not one that this runtime can run")
 	s.check()
+}
+
+// leftNothing waits until no file of the worker's has any of the words.
+func (s *stage) leftNothing(w *rig.Worker, words ...string) {
+	s.Helper()
+	require.NoError(s, rig.Eventually(s.ctx, patience, "the worker's disk says nothing of the job", func() (bool, error) {
+		found := ""
+		err := filepath.WalkDir(w.Home, func(path string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) || err == nil && !d.Type().IsRegular() {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			content, err := os.ReadFile(path)
+			for _, word := range words {
+				if bytes.Contains(content, []byte(word)) {
+					found = path
+				}
+			}
+			if errors.Is(err, fs.ErrNotExist) {
+				err = nil
+			}
+			return err
+		})
+		return found == "", err
+	}))
 }
 
 // isolation: the tier is measured, and a customer can ask for it.

@@ -11,7 +11,12 @@
 //	jobs/<id>/in/       verified inputs, named by digest
 //	jobs/<id>/out/      outputs, under the names that the app gave them
 //	jobs/<id>/log       standard output and error
+//	jobs/<id>/sealed/   outputs of an ended job, each an age file to its customer, named by the digest of its plaintext
+//	jobs/<id>/log.age   the log of an ended job, likewise
 //	jobs/<id>/result.json
+//
+// When a job has ended and its customer's client has named a recipient, out/, log and spec.json give way to the age files,
+// which this worker cannot read (ADR 20). result.json stays: names, sizes and digests of the outputs.
 //
 // job.json is replaced in one step (written aside, synced, renamed) and is always written last, so whatever is killed
 // in between leaves the step before: what job.json does not speak of is removed or done again at the next Open.

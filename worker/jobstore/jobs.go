@@ -62,7 +62,7 @@ func (s *Store) Job(id string) (Job, error) {
 	return e.rec.job(), nil
 }
 
-// Spec returns the specification of a job; the error wraps ErrUnknownJob if there is none.
+// Spec returns the specification of a job, which an ended one may have no more; the error wraps ErrUnknownJob if there is none.
 func (s *Store) Spec(id string) (job.Spec, error) {
 	e, err := s.locked(id)
 	if err != nil {
