@@ -33,7 +33,7 @@ func listening(topic string) []pubsub.Option {
 			AppSpecificScore:     func(peer.ID) float64 { return 0 },
 			DecayInterval:        time.Second, DecayToZero: 0.01, RetainScore: remembered, SeenMsgTTL: seen,
 			// No weight on promises of messages that do not come: a router that has too much to do breaks them, and a region whose
-			// routers stopped looking at each other for that would fall apart when it is busiest. They cost as much to make as to ask for.
+			// routers stopped looking at each other for that might fall apart when it is busiest. They cost as much to make as to ask for.
 			BehaviourPenaltyWeight: 0,
 			Topics: map[string]*pubsub.TopicScoreParams{topic: {
 				SkipAtomicValidation: true, TopicWeight: 1, TimeInMeshQuantum: time.Second, // which the library divides by
