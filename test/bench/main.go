@@ -50,6 +50,7 @@ func run(out, bin, only string) error {
 		{"socket", func(string) ([]Figure, error) { return socketFigures() }},
 		{"router", routerFigures},
 		{"mesh", func(string) ([]Figure, error) { return meshFigures() }},
+		{"mesh", failoverFigures},
 	}
 	var figures []Figure
 	for _, g := range groups {
