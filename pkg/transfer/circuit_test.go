@@ -119,7 +119,7 @@ func TestCircuitsThatAreCut(t *testing.T) {
 	b := newBehind(t, &relay.RelayLimit{Duration: time.Hour, Data: 1 << 20})
 	require.NoError(t, b.dial(t))
 	b.carries(t)
-	require.Greater(t, b.introduced.Load(), int64(3), "three megabytes need more than one circuit of one")
+	require.GreaterOrEqual(t, b.introduced.Load(), int64(3), "three megabytes need more than two circuits of one")
 }
 
 func (b *behind) carries(t *testing.T) {

@@ -131,7 +131,7 @@ func (c *Client) logFrom(r io.Reader, end *LogEnd, w io.Writer) error {
 		_, err = io.Copy(local{w, "the log", &end.Offset}, plain)
 	}
 	switch {
-	case err == nil, err == io.EOF: // EOF: an earlier run had written more
+	case err == nil, errors.Is(err, io.EOF): // EOF: an earlier run had written more
 		return nil
 	case errors.As(err, new(localError)):
 		return err

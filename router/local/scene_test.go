@@ -120,7 +120,7 @@ func (r *router) start() {
 		_ = server.Serve(ctx, st)
 	})
 	h.SetStreamHandler(ping.ID, func(st network.Stream) {
-		defer st.Reset() //nolint:errcheck // it is over
+		defer st.Reset()
 		b := make([]byte, ping.PingSize)
 		for {
 			if _, err := io.ReadFull(st, b); err != nil || r.works(ctx) != nil {
