@@ -50,11 +50,8 @@ func run(out, bin, only string) error {
 		{"socket", func(string) ([]Figure, error) { return socketFigures() }},
 		{"router", routerFigures},
 		{"mesh", func(string) ([]Figure, error) { return meshFigures() }},
-<<<<<<< HEAD
 		{"mesh", meshPathFigures},
-=======
 		{"mesh", failoverFigures},
->>>>>>> mesh-failover-bench
 	}
 	var figures []Figure
 	for _, g := range groups {
