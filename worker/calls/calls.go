@@ -84,6 +84,7 @@ type Calls struct {
 	redeemer *session.Redeemer
 	topic    *mesh.Topic
 	server   call.ServerConfig
+	deaf     deaf // of the goroutine that dials
 
 	streams sync.WaitGroup
 	mu      sync.Mutex
@@ -96,7 +97,7 @@ func Open(ctx context.Context, cfg Config) (c *Calls, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	c = &Calls{cfg: cfg, log: cfg.Logger}
+	c = &Calls{cfg: cfg, log: cfg.Logger, deaf: newDeaf()}
 	key, err := cfg.Identity.ReceiptKey()
 	if err != nil {
 		return nil, err

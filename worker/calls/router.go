@@ -74,6 +74,7 @@ func (c *Calls) dial(ctx context.Context) error {
 		for _, r := range c.known() {
 			if c.cfg.Host.Network().Connectedness(r.Peer.ID) == network.Connected {
 				delete(wait, r.Peer.ID)
+				c.anew(r)
 				continue
 			}
 			if time.Now().Before(next[r.Peer.ID]) {
