@@ -54,8 +54,9 @@ type Options struct {
 const (
 	// cosignAlone is how long a signature is waited for where no other router can give one.
 	cosignAlone = 30 * time.Second
-	// unsigned is how long an answer waits in its middle for a signature that does not come.
-	unsigned = 5 * time.Second
+	// unsigned is how long an answer waits in its middle for a signature that does not come: programs that wait for it go on
+	// within five seconds, and a router that is started anew in time is not missed.
+	unsigned = 3 * time.Second
 	keep     = time.Second
 	// silence is how long a first node is waited for: of each the first status is lost while the chain is asked about it.
 	silence = 3 * mesh.Interval

@@ -63,6 +63,8 @@ func (g *own) loseARouter(second *rig.Router) *losing {
 	at := time.Now()
 	g.router.Kill()
 	g.Log("a router is killed")
+	// All others may be in the middle of answers, and wait for what they have begun.
+	group.Go(func() { l.program(ctx, c, losingStreams+1) })
 	l.until("calls go on", func(o outcome) bool { return o.ending == whole && o.began.After(at) }, at, 2*losingStreams)
 	l.until("streams that wait for it end", func(o outcome) bool { return o.ending == broke }, at, 1)
 	require.NoError(g, g.router.Up(g.ctx))
